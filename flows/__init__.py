@@ -1,0 +1,1 @@
+"""WHEN and WHERE stages run: Prefect flows over the DVC graph."""

@@ -1,0 +1,148 @@
+"""Schema of params.yaml: complete, without unknown keys, every field bounded and described.
+
+The settings of one kind of model (`tokenizers.<name>.model`) are a `Config` beside that model;
+`motionlib.settings.check` holds them against the registries, so that a typo stops before the first stage.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+)
+
+
+class Section(BaseModel):
+    """A part of params.yaml: complete, without unknown keys, unchangeable once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Ingest(Section):
+    """Parameters of the `ingest` stage."""
+
+    min_seconds: PositiveFloat = Field(description="s; shorter takes are quarantined")
+    max_fps: PositiveFloat = Field(description="Hz; a header that claims more is doubted")
+
+
+class Normalize(Section):
+    """Parameters of the `normalize` stage."""
+
+    mode: Literal["compat"] = Field(description="compat: bit-faithful to the published HumanML3D features")
+    fps: PositiveFloat = Field(description="Hz every clip is resampled to")
+    min_frames: PositiveInt = Field(description="feature rows; shorter clips are left out")
+    max_frames: PositiveInt = Field(description="feature rows; longer captioned spans are cropped to this")
+    contact_threshold: PositiveFloat = Field(description="m^2 per frame^2; a foot slower than this is on the floor")
+    mirror: bool = Field(description="add every training clip mirrored, left and right swapped in captions too")
+    test_share: PositiveFloat = Field(lt=0.5, description="share of takes held out for test")
+    val_share: PositiveFloat = Field(lt=0.5, description="share of takes held out for validation")
+    split_seed: int = Field(description="another number gives another split")
+
+
+class Text(Section):
+    """Parameters of the `encode_text` stage."""
+
+    encoder: str = Field(description="minilm | hash:<dim> | clip:<folder> | t5:<folder>")
+    max_tokens: PositiveInt = Field(description="word pieces kept of a caption")
+
+
+class Train(Section):
+    """How a model is trained; the same fields for every model."""
+
+    steps: PositiveInt = Field(description="optimiser steps at most")
+    passes: NonNegativeFloat = Field(default=0.0, description="passes over the training data at most; 0: no limit")
+    batch_size: PositiveInt
+    learning_rate: PositiveFloat
+    warmup_steps: NonNegativeInt = Field(description="steps of linear warm-up")
+    schedule: Literal["constant", "cosine", "step"] = Field(description="learning rate after the warm-up")
+    milestones: tuple[PositiveInt, ...] = Field(default=(), description="steps at which `step` multiplies by gamma")
+    gamma: PositiveFloat = Field(default=0.05, le=1.0, description="factor at each milestone")
+    betas: tuple[NonNegativeFloat, NonNegativeFloat] = Field(default=(0.9, 0.99), description="AdamW")
+    weight_decay: NonNegativeFloat = 0.0
+    clip_norm: NonNegativeFloat = Field(default=0.0, description="0: gradients are not clipped")
+    ema_decay: NonNegativeFloat = Field(default=0.0, lt=1.0, description="EMA of weights; 0: off")
+    checkpoint_every: PositiveInt = Field(description="steps between checkpoints")
+    validate_every: PositiveInt = Field(description="steps between validations")
+    patience: NonNegativeInt = Field(default=0, description="validations without gain before stopping; 0: never")
+    seed: NonNegativeInt
+
+
+class TrainEvaluator(Section):
+    """Parameters of the `train_evaluator` stage."""
+
+    kind: str = Field(description="a key of EVALUATORS")
+    model: dict[str, Any] = Field(description="settings of that kind, checked by its own Config")
+    train: Train
+
+
+class TokenizerEntry(Section):
+    """One tokenizer that `train_tokenizer@<name>` trains."""
+
+    kind: str = Field(description="a key of TOKENIZERS")
+    model: dict[str, Any] = Field(description="settings of that kind, checked by its own Config")
+    window_frames: PositiveInt = Field(description="feature rows in a training window")
+    train: Train
+
+
+class PriorEntry(Section):
+    """One prior that `train_prior@<name>` trains."""
+
+    kind: str = Field(description="a key of PRIORS")
+    tokenizer: str = Field(description="a key of `tokenizers`, whose codes it learns")
+    model: dict[str, Any] = Field(description="settings of that kind, checked by its own Config")
+    sampling: dict[str, Any] = Field(description="settings of generation, checked by the prior's Sampling")
+    train: Train
+
+
+class Evaluate(Section):
+    """Parameters of the `evaluate` stage."""
+
+    repeats: PositiveInt = Field(description="how often sampled metrics are repeated")
+    resamples: PositiveInt = Field(description="bootstrap resamples of an interval")
+    batch: PositiveInt = Field(description="pool of a retrieval; 32 as published")
+    seed: NonNegativeInt
+
+
+class BundleChoice(Section):
+    """Parameters of the `bundle` stage."""
+
+    prior: str = Field(description="the key of `priors` that is bundled with its tokenizer")
+
+
+class Promote(Section):
+    """The gate: what a challenger must show against the champion."""
+
+    metric: str = Field(description="per-clip metric of reports/evaluate that must not get worse")
+    margin: NonNegativeFloat = Field(description="relative worsening that is still allowed")
+    min_clips: PositiveInt = Field(description="fewer held-out clips than this: not enough data")
+    confidence: PositiveFloat = Field(lt=1.0, description="of the paired bootstrap interval")
+
+
+class Params(Section):
+    """params.yaml."""
+
+    ingest: Ingest
+    normalize: Normalize
+    text: Text
+    train_evaluator: TrainEvaluator
+    tokenizers: dict[str, TokenizerEntry]
+    priors: dict[str, PriorEntry]
+    evaluate: Evaluate
+    bundle: BundleChoice
+    promote: Promote
+
+
+def load(path: Path = Path("params.yaml")) -> Params:
+    """Read and check the whole file, so that a typo in the last section stops the first stage.
+
+    Raises:
+        pydantic.ValidationError: (a ValueError) naming the key and the bound.
+    """
+    return Params.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))

@@ -1,0 +1,34 @@
+"""Progress of long work on stderr: a bar for a person, a line every few seconds for a log."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+Thing = TypeVar("Thing")
+SECONDS_BETWEEN_LINES = 5.0
+
+
+def track(things: Iterable[Thing], what: str, total: int, start: int = 0) -> Iterator[Thing]:
+    """Yield `things` while showing how many of `total` are done; `start` were done before (a resumed run)."""
+    if sys.stderr.isatty():
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True)) as bar:
+            task = bar.add_task(what, total=total, completed=start)
+            for thing in things:
+                yield thing
+                bar.advance(task)
+        return
+    began = last = time.monotonic()
+    done = start
+    for done, thing in enumerate(things, start + 1):
+        yield thing
+        now = time.monotonic()
+        if now - last >= SECONDS_BETWEEN_LINES:
+            last = now
+            left = (now - began) / (done - start) * (total - done)
+            print(f"{what}: {done}/{total}, about {left:.0f} s left", file=sys.stderr, flush=True)
+    print(f"{what}: {done}/{total} in {time.monotonic() - began:.1f} s", file=sys.stderr, flush=True)

@@ -1,0 +1,1 @@
+"""WHAT happens: one module per DVC stage."""
