@@ -2,7 +2,7 @@
 # What reviewers' machines run, in this order. usage: test.sh fast|all
 set -euo pipefail
 cd "$(dirname "$0")/.."
-export OMP_NUM_THREADS=1 DO_NOT_TRACK=true DVC_NO_ANALYTICS=1 PYTHONDONTWRITEBYTECODE=1
+export OMP_NUM_THREADS=1 DO_NOT_TRACK=true DVC_NO_ANALYTICS=1
 bin=.venv/bin
 step() { printf '\n== %s\n' "$*"; }
 
