@@ -14,6 +14,7 @@ Float64 = NDArray[np.float64]
 FloatArray = NDArray[np.floating]
 Int64 = NDArray[np.int64]
 CONFIDENCE = 0.95
+NORMAL_95 = 1.96  # standard deviations each way that hold 95 % of a normal distribution
 BLOCK = 4_000_000  # resampled values held at once; bounds memory
 
 
@@ -124,6 +125,19 @@ def bootstrap_statistic(
     drawn = np.array([statistic(rng.integers(0, cases, cases)) for _ in range(resamples)])
     low, high = _quantiles(drawn, confidence)
     return Interval(statistic(np.arange(cases)), low, high)
+
+
+def over_repeats(values: FloatArray) -> Interval:
+    """Mean of a score over repeats with mean +- 1.96 std / sqrt(R), std with ddof 0, as in the published tables.
+
+    It tells how far new draws of captions, pools and samples move the score, not how far new clips or training do.
+
+    Raises:
+        ValueError: If there are no values.
+    """
+    cases, _ = _cases(values, None)
+    half = NORMAL_95 * cases.std() / np.sqrt(len(cases))
+    return Interval(float(cases.mean()), float(cases.mean() - half), float(cases.mean() + half))
 
 
 def resampled_means(sums: Float64, totals: Float64, resamples: int, seed: int) -> Float64:
