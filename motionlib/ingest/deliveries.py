@@ -1,0 +1,170 @@
+"""Deliveries in data/raw: each direct subfolder or archive, its motion files, and what its captions say of them."""
+
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from motionlib.artifacts import ClipInfo
+from motionlib.ingest import CONVERT, READERS
+from motionlib.ingest.captions import Captions, Label, read_table, read_text
+from motionlib.ingest.containers import ARCHIVE_SUFFIXES, Container, Folder, Member, is_archive, open_container
+from motionlib.ingest.quality import BadMotionError
+
+TABLES = (".csv", ".jsonl")
+MAX_CAPTION_BYTES = 1 << 28  # 256 MiB in one caption file: HumanML3D's are 20 MiB in all
+LICENCE_FILE = re.compile(r"^(licen[cs]es?|copying)(\.(txt|md))?$", re.IGNORECASE)
+# What is looked for in a LICENSE file, most specific first, and the SPDX id it stands for.
+LICENCES = (
+    (r"CC0|creativecommons\.org/publicdomain/zero", "CC0-1.0"),
+    (r"BY-NC-ND[ -]4|by-nc-nd/4|NonCommercial-NoDerivatives 4", "CC-BY-NC-ND-4.0"),
+    (r"BY-NC-SA[ -]4|by-nc-sa/4|NonCommercial-ShareAlike 4", "CC-BY-NC-SA-4.0"),
+    (r"BY-NC[ -]4|by-nc/4|Attribution-NonCommercial 4", "CC-BY-NC-4.0"),
+    (r"BY-SA[ -]4|by-sa/4|Attribution-ShareAlike 4", "CC-BY-SA-4.0"),
+    (r"CC[ -]BY[ -]4|licenses/by/4|Attribution 4\.0", "CC-BY-4.0"),
+    (r"Apache License", "Apache-2.0"),
+    (r"MIT License|Permission is hereby granted, free of charge", "MIT"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Delivery:
+    """One delivery.
+
+    Attributes:
+        name: First part of its clips' ids.
+        folder: Its place in data/raw: `<name>` or the archive's file name.
+        motions: Files with motion, read or not, in the order in which `read` gives them.
+        labels: By file.
+        licence: Of the LICENSE file, as SPDX id where it is a known one; "" without such a file.
+        problems: What was wrong with captions and names; none of it is fatal.
+        others: Number of remaining files by suffix.
+    """
+
+    name: str
+    folder: str
+    container: Container
+    motions: tuple[Member, ...]
+    labels: dict[str, Label] = field(default_factory=dict)
+    licence: str = ""
+    problems: tuple[str, ...] = ()
+    others: dict[str, int] = field(default_factory=dict)
+
+    def read(self) -> Iterator[tuple[ClipInfo, Label, bytes | BadMotionError]]:
+        """Every motion file with what is known of it, one in memory at a time."""
+        stems = Counter(posixpath.splitext(member.name)[0] for member in self.motions)
+        for name, data in self.container.read({member.name for member in self.motions}):
+            stem = posixpath.splitext(name)[0]
+            clip_id = f"{self.name}/{stem if stems[stem] == 1 else name}"
+            info = ClipInfo(id=clip_id, file=f"{self.folder}/{name}", delivery=self.name, licence=self.licence)
+            yield info, self.labels.get(name, Label()), data
+
+
+def find_deliveries(raw: Path) -> list[Path]:
+    """Direct subfolders and archives of data/raw, by name.
+
+    Raises:
+        ValueError: If a folder and an archive would bear the same name.
+    """
+    if not raw.is_dir():
+        return []
+    found = [path for path in sorted(raw.iterdir()) if not path.name.startswith(".")]
+    found = [path for path in found if path.is_dir() or (path.is_file() and is_archive(path))]
+    names = Counter(delivery_name(path) for path in found)
+    for name, count in names.items():
+        if count > 1:
+            raise ValueError(f"{count} deliveries in {raw.name} are named {name!r}; rename all but one")
+    return found
+
+
+def delivery_name(path: Path) -> str:
+    """Name of a delivery: its folder's, or its archive's without the suffix."""
+    if path.is_dir():
+        return path.name
+    suffix = max((s for s in ARCHIVE_SUFFIXES if path.name.lower().endswith(s)), key=len, default="")
+    return path.name[: len(path.name) - len(suffix)] if suffix else path.stem
+
+
+def open_delivery(path: Path) -> Delivery:
+    """Read a delivery's directory and captions; its motion files are read later, one at a time.
+
+    A single motion file is a delivery too, with the captions that lie beside it.
+
+    Raises:
+        ValueError: If it is an archive that is broken or asks for more than the limits.
+    """
+    alone = path.is_file() and not is_archive(path)
+    container = Folder(path.parent, deep=False) if alone else open_container(path)
+    members = container.members()
+    motions = tuple(member for member in members if _suffix(member.name) in (*READERS, *CONVERT))
+    if alone:
+        motions = tuple(member for member in members if member.name == path.name)
+    by_stem = {posixpath.splitext(member.name)[0]: member.name for member in motions}
+    texts = {m.name for m in members if _suffix(m.name) in TABLES or _is_text(m.name, by_stem)}
+    licences = [m.name for m in members if LICENCE_FILE.match(posixpath.basename(m.name))]
+    labels, problems = _labels(container, texts, by_stem, {member.name for member in members})
+    used = {member.name for member in motions} | texts | set(licences)
+    others = Counter(_suffix(member.name) or "(no suffix)" for member in members if member.name not in used)
+    return Delivery(
+        name=delivery_name(path),
+        folder=path.name,
+        container=container,
+        motions=motions,
+        labels=labels,
+        licence=_licence(container, licences),
+        problems=(*container.skipped(), *problems),
+        others=dict(sorted(others.items())),
+    )
+
+
+def _labels(
+    container: Container, texts: set[str], by_stem: dict[str, str], files: set[str]
+) -> tuple[dict[str, Label], list[str]]:
+    """Labels by motion file: tables in the order of their names, then text files."""
+    problems: list[str] = []
+    tables: dict[str, Captions] = {}
+    notes: dict[str, Label] = {}
+    sizes = {member.name: member.size for member in container.members()}
+    small = {name for name in texts if sizes[name] <= MAX_CAPTION_BYTES}
+    problems += [f"{name}: larger than {MAX_CAPTION_BYTES} bytes" for name in sorted(texts - small)]
+    for name, data in container.read(small):
+        if isinstance(data, BadMotionError):
+            problems.append(f"{name}: {data}")
+        elif _suffix(name) in TABLES:
+            tables[name] = read_table(data, name)
+        else:
+            label, wrong = read_text(data, name)
+            notes[by_stem[posixpath.splitext(name)[0]]] = label
+            problems += wrong
+    labels: dict[str, Label] = {}
+    for name in sorted(tables):
+        problems += tables[name].problems
+        for file, label in tables[name].labels.items():
+            target = file if file in files else by_stem.get(file, "")
+            if target:
+                labels[target] = labels.get(target, Label()) + label
+            else:
+                problems.append(f"{name}: no file {file!r} in the delivery")
+    for target, label in sorted(notes.items()):
+        labels[target] = labels.get(target, Label()) + label
+    return labels, problems
+
+
+def _licence(container: Container, names: list[str]) -> str:
+    for name, data in container.read(names[:1]):
+        if isinstance(data, BadMotionError):
+            return ""
+        text = data[:65536].decode("utf-8", errors="replace")
+        known = [licence for pattern, licence in LICENCES if re.search(pattern, text, re.IGNORECASE)]
+        return known[0] if known else f"see {name}"
+    return ""
+
+
+def _is_text(name: str, by_stem: dict[str, str]) -> bool:
+    return _suffix(name) == ".txt" and posixpath.splitext(name)[0] in by_stem
+
+
+def _suffix(name: str) -> str:
+    return posixpath.splitext(name)[1].lower()

@@ -1,0 +1,193 @@
+"""One verdict per file: accept, repair (and say how), or quarantine (and say why)."""
+
+import math
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Literal
+
+import numpy as np
+
+from motionlib.artifacts import Clip, ClipInfo
+from motionlib.body.skeleton import Skeleton
+from motionlib.ingest import CONVERT, READERS, geometry
+from motionlib.ingest.captions import Label
+from motionlib.ingest.quality import QUARANTINE, REMARK, REPAIR, BadMotionError, RawMotion
+from motionlib.params import Ingest
+
+MIN_FPS = 5.0  # Hz; slower than any mocap, no gait survives it
+MIN_JOINTS = 10  # a trunk, two arms and two legs of two bones each
+STRETCH_NOTED = 0.001  # m; below it a joint's translation is rounding
+STRETCH_REFUSED = 0.05  # m; above it dropping the translation changes the motion
+LONGEST_BONE = 1.5  # m
+FASTEST_ROOT = 20.0  # m/s; sprinters reach 12.4
+OFFSET_STEP = 1e-6  # m; offsets are rounded to it, so that takes of one body share one skeleton
+ADDED_POSE = 0.2  # rad, mean over joints, between the first two frames
+FOLLOWING_POSE = 0.05  # rad, between the second and third
+
+Verdict = Literal["accept", "repair", "quarantine"]
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A verdict.
+
+    Attributes:
+        reasons: Keys of REASONS, the deciding ones first, then remarks.
+        messages: One sentence per reason that has details, naming line, frame or number.
+        facts: unit (metres per file unit), up, fps, frames, seconds, joints; empty if nothing could be read.
+        clip: None if quarantined.
+    """
+
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    messages: tuple[str, ...] = ()
+    facts: dict[str, float | int | str] = field(default_factory=dict)
+    clip: Clip | None = None
+
+
+@dataclass
+class _Findings:
+    """Reasons with their details, as they come up."""
+
+    messages: dict[str, str] = field(default_factory=dict)
+
+    def note(self, reason: str, message: str = "") -> None:
+        self.messages.setdefault(reason, message)
+
+    def verdict(self) -> Verdict:
+        if any(reason in QUARANTINE for reason in self.messages):
+            return "quarantine"
+        return "repair" if any(reason in REPAIR for reason in self.messages) else "accept"
+
+    def judged(self, facts: dict[str, float | int | str], clip: Clip | None) -> Judged:
+        ranked = [*QUARANTINE, *REPAIR, *REMARK]
+        reasons = tuple(sorted(self.messages, key=ranked.index))
+        messages = tuple(f"{reason}: {self.messages[reason]}" for reason in reasons if self.messages[reason])
+        verdict = self.verdict()
+        return Judged(verdict, reasons, messages, facts, None if verdict == "quarantine" else clip)
+
+
+def judge(data: bytes, info: ClipInfo, label: Label, settings: Ingest) -> Judged:
+    """Read one file and decide whether it may be trained on. Never raises because of what `data` holds.
+
+    Args:
+        data: The file's bytes.
+        info: Its id, file and delivery; subject, action, style, licence and captions are taken from `label`, the
+            licence from `info` where the captions state none.
+        label: What captions say of it.
+        settings: The `ingest` section of params.yaml.
+    """
+    found = _Findings()
+    known = ClipInfo(
+        id=info.id,
+        file=info.file,
+        delivery=info.delivery,
+        subject=label.subject,
+        action=label.action,
+        style=label.style,
+        licence=" AND ".join(label.licences) or info.licence,
+        captions=label.captions,
+    )
+    if not known.captions:
+        found.note("caption_missing")
+    if not known.licence:
+        found.note("licence_missing")
+    suffix = PurePosixPath(info.file).suffix.lower()
+    if suffix not in READERS:
+        found.note("unknown_format", CONVERT.get(suffix, f"{suffix or 'no suffix'} is none of {', '.join(READERS)}"))
+        return found.judged({}, None)
+    try:
+        motion = READERS[suffix](data)
+    except BadMotionError as error:
+        found.note(error.reason, str(error))
+        return found.judged({}, None)
+    except (ArithmeticError, LookupError, MemoryError, ValueError) as error:  # ours to mend, but not tonight's to stop
+        found.note("unreadable", f"the reader failed with {type(error).__name__}: {error}")
+        return found.judged({}, None)
+    return _judge_motion(motion, known, settings, found)
+
+
+def _judge_motion(motion: RawMotion, info: ClipInfo, settings: Ingest, found: _Findings) -> Judged:
+    for remark in motion.remarks:
+        found.note(remark)
+    unit = _check_body(motion, found)
+    _check_time(motion, settings, found)
+    up = geometry.find_up(motion)
+    root_pos, local_quat = motion.root_pos, motion.local_quat
+    if up != "y":
+        found.note("axes_turned", f"{up} was up; the data were turned so that y is")
+        root_pos, local_quat = geometry.turn_y_up(root_pos, local_quat)
+    facts: dict[str, float | int | str] = {
+        "up": up,
+        "fps": motion.fps,
+        "frames": len(root_pos),
+        "seconds": round(len(root_pos) / motion.fps, 6),
+        "joints": motion.skeleton.joint_count,
+    }
+    if unit is None:
+        return found.judged(facts, None)
+    facts["unit"] = round(unit, 9)
+    _check_lengths(motion, unit, found)
+    clip = Clip(
+        info=info,
+        skeleton=_in_metres(motion.skeleton, unit),
+        root_pos=(root_pos * unit).astype(np.float32),
+        local_quat=local_quat.astype(np.float32),
+        fps=motion.fps,
+    )
+    return found.judged(facts, clip)
+
+
+def _check_body(motion: RawMotion, found: _Findings) -> float | None:
+    joints = motion.skeleton.joint_count
+    if joints < MIN_JOINTS:
+        found.note("not_humanoid", f"{joints} joints, at least {MIN_JOINTS} are a body")
+        return None
+    unit = geometry.find_unit(motion)
+    if unit is None:
+        longest = float(np.linalg.norm(motion.skeleton.offsets, axis=1).max())
+        found.note("units_doubtful", f"longest bone {longest:.4g} units; tried {', '.join(_shown_units())} m per unit")
+    return unit
+
+
+def _check_time(motion: RawMotion, settings: Ingest, found: _Findings) -> None:
+    seconds = len(motion.root_pos) / motion.fps
+    if not MIN_FPS <= motion.fps <= settings.max_fps:
+        found.note("fps_doubtful", f"{motion.fps:.6g} Hz is not within {MIN_FPS:g} and {settings.max_fps:g} Hz")
+    if seconds < settings.min_seconds or len(motion.root_pos) < 2:
+        found.note("too_short", f"{seconds:.3f} s, at least {settings.min_seconds:g} s are needed")
+    if len(motion.root_pos) > 2:
+        first, second = (_mean_angle(motion, frame) for frame in (0, 1))
+        if first > ADDED_POSE and second < FOLLOWING_POSE:
+            found.note("first_frame_differs", f"joints turn by {math.degrees(first):.0f} degrees after frame 0")
+
+
+def _check_lengths(motion: RawMotion, unit: float, found: _Findings) -> None:
+    names = motion.skeleton.names
+    stretch, bones = motion.stretch * unit, np.linalg.norm(motion.skeleton.offsets, axis=1) * unit
+    worst, longest = int(stretch.argmax()), int(bones.argmax())
+    if stretch[worst] > STRETCH_NOTED:
+        reason = "bones_stretch" if stretch[worst] > STRETCH_REFUSED else "joint_translations_dropped"
+        found.note(reason, f"{names[worst]} by up to {stretch[worst] * 1000:.1f} mm")
+    if bones[longest] > LONGEST_BONE:
+        found.note("bone_too_long", f"{names[longest]} measures {bones[longest]:.2f} m")
+    speed = np.linalg.norm(np.diff(motion.root_pos, axis=0), axis=1) * unit * motion.fps
+    if len(speed) and speed.max() > FASTEST_ROOT:
+        frame = int(speed.argmax())
+        found.note("root_jumps", f"{speed[frame]:.0f} m/s between frames {frame} and {frame + 1}")
+
+
+def _mean_angle(motion: RawMotion, frame: int) -> float:
+    """Mean angle in radians by which joints turn from `frame` to the next."""
+    here, there = motion.local_quat[frame], motion.local_quat[frame + 1]
+    cosine = np.abs((here * there).sum(axis=1)).clip(max=1.0)
+    return float(2 * np.arccos(cosine).mean())
+
+
+def _in_metres(skeleton: Skeleton, unit: float) -> Skeleton:
+    offsets = np.round(skeleton.offsets * unit / OFFSET_STEP) * OFFSET_STEP + 0.0  # no negative zero
+    return Skeleton(skeleton.names, skeleton.parents, np.round(offsets, 6))
+
+
+def _shown_units() -> list[str]:
+    return [f"{unit:.4g}" for unit in geometry.UNITS]

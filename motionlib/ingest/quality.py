@@ -1,0 +1,96 @@
+"""What can be wrong with a file of motion, by code, and what a reader gives of a file that is right."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motionlib.body.skeleton import Skeleton
+
+FloatArray = NDArray[np.float64]
+
+# Reasons to set a file aside.
+QUARANTINE = {
+    "not_bvh": "The file does not begin with HIERARCHY, so it is not BVH.",
+    "empty_file": "The file holds no bytes.",
+    "too_large": "The file is larger than the reader takes.",
+    "bad_hierarchy": "The skeleton part breaks the grammar of BVH.",
+    "too_many_joints": "The skeleton has more joints than the reader takes.",
+    "too_deep": "The skeleton is nested deeper than the reader takes.",
+    "several_roots": "The file holds more than one root, hence more than one body.",
+    "no_channels": "No joint has a channel, so nothing moves.",
+    "no_motion": "The file ends before its motion part.",
+    "bad_frame_count": "The line `Frames:` is missing or holds no whole number.",
+    "bad_frame_time": "The line `Frame Time:` is missing or holds no positive number.",
+    "no_frames": "The motion part holds no frame.",
+    "frame_count_mismatch": "The file holds another number of frames than it declares.",
+    "bad_number": "A value of the motion part is not a number.",
+    "not_finite": "A value is NaN, infinite, or too large to be a pose.",
+    "unknown_format": "No reader is known for this kind of file.",
+    "unreadable": "The bytes of the file could not be read.",
+    "too_short": "The take is shorter than `ingest.min_seconds`.",
+    "fps_doubtful": "The frame rate is below 5 Hz or above `ingest.max_fps`.",
+    "units_doubtful": "No known unit of length makes this skeleton an adult's.",
+    "not_humanoid": "Too few joints for a body with arms and legs.",
+    "bones_stretch": "Bones change their length by more than a skeleton can express.",
+    "bone_too_long": "A bone is longer than any of a human body.",
+    "root_jumps": "The root moves faster than any person between two frames.",
+}
+# Reasons to take a file in after a repair that is stated.
+REPAIR = {
+    "joint_translations_dropped": "Joints besides the root moved in their parent by over 1 mm; that was left out.",
+    "axes_turned": "The data were not y up and were turned so that they are.",
+}
+# Things worth knowing that change no verdict.
+REMARK = {
+    "caption_missing": "No caption speaks of this file.",
+    "licence_missing": "Neither the captions nor a LICENSE file say under which terms the file may be used.",
+    "carrier_root_removed": "A root with a single, movable child was merged into that child.",
+    "no_root_translation": "The root has no position channels: the body turns on the spot.",
+    "frame_rate_rounded": "The frame time was printed with few digits and stands for a common frame rate.",
+    "names_made_unique": "Several joints shared a name; later ones carry a number.",
+    "first_frame_differs": "The first frame is far from the second, as in files with an added T-pose.",
+}
+REASONS: dict[str, str] = QUARANTINE | REPAIR | REMARK
+
+
+class BadMotionError(ValueError):
+    """A file that cannot be read as motion.
+
+    Attributes:
+        reason: A key of REASONS.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        if reason not in REASONS:
+            raise KeyError(reason)
+        super().__init__(message)
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type["BadMotionError"], tuple[str, str]]:
+        return BadMotionError, (self.reason, str(self))
+
+
+@dataclass(frozen=True, eq=False)
+class RawMotion:
+    """A take as its file tells it: in the file's unit of length, with the file's axes.
+
+    Attributes:
+        skeleton: Offsets in file units. Ends of chains are joints named `<parent>_end`.
+        root_pos: (T, 3) file units.
+        local_quat: (T, J, 4) unit quaternions (w, x, y, z), joint in its parent's frame.
+        fps: Hz.
+        stretch: (J,) file units: how far each joint moves in its parent at most, which was left out.
+        remarks: Keys of REMARK.
+    """
+
+    skeleton: Skeleton
+    root_pos: FloatArray
+    local_quat: FloatArray
+    fps: float
+    stretch: FloatArray
+    remarks: tuple[str, ...] = field(default=())
+
+
+Reader = Callable[[bytes], RawMotion]
