@@ -91,6 +91,14 @@ class TokenizerEntry(Section):
     train: Train
 
 
+class PriorData(Section):
+    """How a prior's training sequences are varied."""
+
+    trim: NonNegativeFloat = Field(default=1 / 3, le=1.0, description="share that loses its first or last step")
+    untexted: NonNegativeFloat = Field(default=1.0, description="weight of a step without caption against one with")
+    score_batch: PositiveInt = Field(default=64, description="sequences scored at once; does not change the result")
+
+
 class PriorEntry(Section):
     """One prior that `train_prior@<name>` trains."""
 
@@ -98,6 +106,7 @@ class PriorEntry(Section):
     tokenizer: str = Field(description="a key of `tokenizers`, whose codes it learns")
     model: dict[str, Any] = Field(description="settings of that kind, checked by its own Config")
     sampling: dict[str, Any] = Field(description="settings of generation, checked by the prior's Sampling")
+    data: PriorData = PriorData()
     train: Train
 
 
@@ -113,16 +122,19 @@ class Evaluate(Section):
 class BundleChoice(Section):
     """Parameters of the `bundle` stage."""
 
-    prior: str = Field(description="the key of `priors` that is bundled with its tokenizer")
+    prior: str = Field(description="the key of `priors` that is bundled")
+    tokenizer: str = Field(description="its tokenizer, as `priors` names it; repeated so that dvc.yaml can name its files")
 
 
 class Promote(Section):
     """The gate: what a challenger must show against the champion."""
 
-    metric: str = Field(description="per-clip metric of reports/evaluate that must not get worse")
+    metric: str = Field(description="per-clip metric of reports/evaluate, less is better, that must not get worse")
     margin: NonNegativeFloat = Field(description="relative worsening that is still allowed")
     min_clips: PositiveInt = Field(description="fewer held-out clips than this: not enough data")
     confidence: PositiveFloat = Field(lt=1.0, description="of the paired bootstrap interval")
+    resamples: PositiveInt = Field(description="bootstrap resamples of that interval")
+    seed: NonNegativeInt
 
 
 class Params(Section):

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from motionlib.artifacts import Float32, Int64
-from motionlib.priors.base import Prior, TextFeatures
+from motionlib.priors.base import Prior, text_features
 from motionlib.text import TextEncoder
 from motionlib.tokenizers.base import Tokenizer
 
@@ -40,12 +40,17 @@ class MotionModel:
     """
 
     def __init__(
-        self, tokenizer: Tokenizer, prior: Prior, encoder: TextEncoder, sampling: Mapping[str, Any] | None = None
+        self,
+        tokenizer: Tokenizer,
+        prior: Prior[Any, Any],
+        encoder: TextEncoder,
+        sampling: Mapping[str, Any] | None = None,
     ) -> None:
         self.tokenizer = tokenizer.eval()
         self.prior = prior.eval()
         self.encoder = encoder
         self.sampling = dict(sampling or {})
+        self.device = next(prior.parameters()).device
         self.fps = tokenizer.shape.frames_per_step * tokenizer.shape.steps_per_second
 
     def generate(
@@ -73,11 +78,11 @@ class MotionModel:
             raise ValueError(f"nothing to generate: {len(texts)} texts, count {count}")
         steps = self._steps(seconds, len(texts), count)
         chosen = self.prior.Sampling.model_validate({**self.sampling, **(sampling or {})})
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator(self.device).manual_seed(seed)
         codes: list[Int64] = []
         for start in range(0, len(wanted), TEXTS_PER_BATCH):
             part = slice(start, start + TEXTS_PER_BATCH)
-            text = self._read(wanted[part])
+            text = text_features(self.encoder.encode(wanted[part]), self.device)
             with torch.inference_mode():
                 made = self.prior.generate(text, None if steps is None else steps[part], chosen, generator)
             codes += [one.cpu().numpy().astype(np.int64) for one in made]
@@ -86,7 +91,7 @@ class MotionModel:
     def encode(self, features: Float32) -> Int64:
         """Codes of one clip: (T, D) raw features -> (L, Q) int64."""
         with torch.inference_mode():
-            codes = self.tokenizer.encode(torch.from_numpy(np.array(features, dtype=np.float32))[None])
+            codes = self.tokenizer.encode(torch.from_numpy(np.array(features, dtype=np.float32))[None].to(self.device))
         result: Int64 = codes[0].cpu().numpy().astype(np.int64)
         return result
 
@@ -102,7 +107,7 @@ class MotionModel:
         if codes.min() < 0 or codes.max() >= shape.codebook_size:
             raise ValueError(f"codes reach from {codes.min()} to {codes.max()}; the codebook has {shape.codebook_size}")
         with torch.inference_mode():
-            features = self.tokenizer.decode(torch.from_numpy(np.array(codes, dtype=np.int64))[None])
+            features = self.tokenizer.decode(torch.from_numpy(np.array(codes, dtype=np.int64))[None].to(self.device))
         result: Float32 = features[0].cpu().numpy()
         return result
 
@@ -118,14 +123,6 @@ class MotionModel:
             raise ValueError(f"seconds: expected a positive length, one or {texts}, got {seconds}")
         steps = [max(1, round(length * self.tokenizer.shape.steps_per_second)) for length in each]
         return [number for number in steps for _ in range(count)]
-
-    def _read(self, texts: Sequence[str]) -> TextFeatures:
-        encoded = self.encoder.encode(list(texts))
-        lengths = np.diff(encoded.offsets)
-        words = np.zeros((len(texts), int(lengths.max()), encoded.words.shape[1]), dtype=np.float32)
-        mask = np.arange(words.shape[1]) < lengths[:, None]
-        words[mask] = encoded.words
-        return TextFeatures(torch.from_numpy(encoded.sentence), torch.from_numpy(words), torch.from_numpy(mask))
 
 
 def _clean(text: str) -> str:
