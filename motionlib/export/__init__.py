@@ -1,1 +1,1 @@
-"""(being built)"""
+"""Motions to files that other tools read: BVH, GLB, and pages on which they play."""
