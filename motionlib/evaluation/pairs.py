@@ -1,0 +1,169 @@
+"""Captioned motions of data/features: as training batches of the evaluator, and as cases of a test."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from motionlib.artifacts import BadArtifactError, FeatureSet, Float32, TextTable
+from motionlib.evaluation.evaluator import EvaluatorConfig, PairBatch, pad, text_inputs
+from motionlib.evaluation.networks import UNIT
+
+Bool = NDArray[np.bool_]
+Int64 = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class CaptionedMotion:
+    """A span of a clip with all captions that were given to it.
+
+    Attributes:
+        clip, start, end: Rows [start, end) of that clip.
+        captions: caption_ids, at least one.
+    """
+
+    clip: str
+    start: int
+    end: int
+    captions: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Captioned motions of some splits.
+
+    Attributes:
+        features: Where their rows lie.
+        motions: In the order of data/features' items.
+    """
+
+    features: FeatureSet
+    motions: list[CaptionedMotion]
+
+    def __len__(self) -> int:
+        return len(self.motions)
+
+    def rows(self, number: int, frames: int | None = None) -> Float32:
+        """(T, D) raw features of one motion, its first `frames` at most."""
+        motion = self.motions[number]
+        end = motion.end if frames is None else min(motion.end, motion.start + frames)
+        return self.features.of(self.features.by_id[motion.clip])[motion.start : end]
+
+    @cached_property
+    def clips(self) -> list[str]:
+        """Clip of each motion: what hangs together in an interval."""
+        return [motion.clip for motion in self.motions]
+
+    def first_captions(self) -> list[int]:
+        """One caption_id per motion: its first."""
+        return [motion.captions[0] for motion in self.motions]
+
+    def drawn_captions(self, seed: int) -> list[int]:
+        """One caption_id per motion, drawn anew for every seed, as each repeat of the published protocol does."""
+        rng = np.random.default_rng(seed)
+        return [motion.captions[int(rng.integers(len(motion.captions)))] for motion in self.motions]
+
+    @cached_property
+    def told(self) -> list[set[int]]:
+        """Every caption_id that describes each motion: its own and those of spans of its clip that overlap it."""
+        return [
+            {caption for other in self._of_clip[motion.clip] if _overlap(motion, other) for caption in other.captions}
+            for motion in self.motions
+        ]
+
+    @cached_property
+    def _of_clip(self) -> dict[str, list[CaptionedMotion]]:
+        found: dict[str, list[CaptionedMotion]] = {}
+        for motion in self.motions:
+            found.setdefault(motion.clip, []).append(motion)
+        return found
+
+    def positives(self, captions: Sequence[int], numbers: Sequence[int] | None = None) -> Bool:
+        """Whether caption i describes motion j: the same words were said of it, or it overlaps motion i.
+
+        Args:
+            captions: caption_id asked for motion i. numbers: Which motions; without: all.
+
+        Returns:
+            (N, N) bool with a True diagonal.
+        """
+        chosen = range(len(self)) if numbers is None else numbers
+        words: Bool = np.array([[caption in self.told[j] for j in chosen] for caption in captions], dtype=bool)
+        span = [self.motions[number] for number in chosen]
+        overlaps = np.array([[_overlap(a, b) for b in span] for a in span], dtype=bool)
+        positives: Bool = words | overlaps
+        return positives
+
+
+def read_pairs(features: FeatureSet, *splits: str, mirror: bool = False, min_frames: int = UNIT) -> Pairs:
+    """Captioned motions of these splits, each span once with all its captions.
+
+    Raises:
+        BadArtifactError: If there is none.
+    """
+    spans: dict[tuple[str, int, int], list[int]] = {}
+    for item in features.items:
+        wanted = item.split in splits and (mirror or not features.by_id[item.clip].mirror)
+        if wanted and item.end - item.start >= min_frames:
+            spans.setdefault((item.clip, item.start, item.end), []).append(item.caption_id)
+    if not spans:
+        raise BadArtifactError(f"no captioned motion of {min_frames} frames in {', '.join(splits)}; see reports/ingest")
+    motions = [CaptionedMotion(*span, tuple(dict.fromkeys(captions))) for span, captions in spans.items()]
+    return Pairs(features, motions)
+
+
+class Batches:
+    """Training batches: every motion as likely, one of its captions, a random crop of it.
+
+    Args:
+        pairs: Training motions. text: data/text. config: Of the evaluator. size: B; less if there are fewer motions.
+    """
+
+    def __init__(self, pairs: Pairs, text: TextTable, config: EvaluatorConfig, size: int) -> None:
+        self.pairs, self.text, self.config = pairs, text, config
+        self.size = min(size, len(pairs))
+
+    def draw(self, generator: torch.Generator) -> PairBatch:
+        """One batch, all randomness from `generator`; no motion twice in it."""
+        numbers = torch.randperm(len(self.pairs), generator=generator)[: self.size].tolist()
+        chances = torch.rand((self.size, 4), generator=generator).tolist()
+        captions = [
+            _pick(self.pairs.motions[n].captions, chance[0]) for n, chance in zip(numbers, chances, strict=True)
+        ]
+        motions = [self._crop(self.pairs.rows(n), chance) for n, chance in zip(numbers, chances, strict=True)]
+        return batch_of(self.pairs, self.text, numbers, captions, motions, self.config.sentence)
+
+    def _crop(self, rows: Float32, chance: Sequence[float]) -> Float32:
+        """Half of the time the whole, as far as `max_frames` go; else a random part of at least `min_frames`."""
+        longest = min(len(rows), self.config.max_frames)
+        shortest = min(longest, self.config.min_frames)
+        frames = longest if chance[1] < 1 / 2 else shortest + int(chance[2] * (longest - shortest + 1))
+        start = int(chance[3] * (len(rows) - frames + 1))
+        return rows[start : start + frames]
+
+
+def batch_of(
+    pairs: Pairs,
+    text: TextTable,
+    numbers: Sequence[int],
+    captions: Sequence[int],
+    motions: Sequence[Float32],
+    sentence: bool,
+) -> PairBatch:
+    """Motions `numbers` of `pairs` (their rows given, perhaps cropped) with one caption each."""
+    padded, frames = pad(motions)
+    words, tokens = text_inputs(text, captions, sentence)
+    same = torch.from_numpy(pairs.positives(captions, numbers))
+    ids = tuple(pairs.motions[number].clip for number in numbers)
+    return PairBatch(padded, frames, words, tokens, None, same, ids)
+
+
+def _pick(captions: tuple[int, ...], chance: float) -> int:
+    return captions[int(chance * len(captions))]
+
+
+def _overlap(a: CaptionedMotion, b: CaptionedMotion) -> bool:
+    return a.clip == b.clip and a.start < b.end and b.start < a.end
