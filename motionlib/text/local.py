@@ -1,0 +1,95 @@
+"""Text encoders out of a folder of the user's: CLIP's text tower and T5's encoder.
+
+Source: Radford et al., "CLIP", arXiv:2103.00020, the vector that T2M-GPT and MoMask condition on; Raffel et al.,
+"T5", arXiv:1910.10683. They need the package `transformers`, which motionlib does not bring; nothing is fetched.
+"""
+
+import hashlib
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from motionlib.artifacts import Float32
+from motionlib.text.base import BadEncoderError, Encoded, digest_of, join
+
+DECIDING = (".safetensors", ".json", ".txt", ".model")  # files of a model folder that decide its embeddings
+
+
+class _LocalEncoder:
+    kind: str
+    model_class: str
+
+    def __init__(self, argument: str, max_tokens: int) -> None:
+        self._max_tokens = max_tokens
+        folder = Path(argument)
+        if not argument or not list(folder.glob("*.safetensors")):
+            raise BadEncoderError(
+                f"text.encoder: {self.kind}:<folder> needs a folder with weights in safetensors, got {argument!r}"
+            )
+        try:
+            transformers = importlib.import_module("transformers")
+        except ModuleNotFoundError:
+            raise BadEncoderError(
+                f"text.encoder: {self.kind}:<folder> needs transformers: pip install 'transformers>=4.56'; "
+                "or set text.encoder: minilm"
+            ) from None
+        self._tokenizer: Any = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        load = getattr(transformers, self.model_class).from_pretrained
+        self._model: Any = load(folder, local_files_only=True, use_safetensors=True).eval()
+        self.digest = digest_of({"kind": self.kind, "max_tokens": max_tokens, "files": _digests(folder)})
+        self.dim = self.encode([""]).sentence.shape[1]
+
+    @property
+    def spec(self) -> str:
+        """The kind alone: where the folder lies is this machine's business, what is in it stands in `digest`."""
+        return self.kind
+
+    @torch.inference_mode()
+    def encode(self, captions: Sequence[str]) -> Encoded:
+        """Embed captions one by one, so that no padding enters."""
+        rows = [self._one(caption) for caption in captions]
+        dim = rows[0][0].shape[0] if rows else self.dim
+        return join([sentence for sentence, _ in rows], [words for _, words in rows], dim)
+
+    def _one(self, caption: str) -> tuple[Float32, Float32]:
+        raise NotImplementedError
+
+    def _ids(self, caption: str) -> Any:
+        return self._tokenizer(caption, truncation=True, max_length=self._max_tokens, return_tensors="pt").input_ids
+
+
+class ClipText(_LocalEncoder):
+    """CLIP's projected sentence vector, and its token states through the same projection, without marks."""
+
+    kind = "clip"
+    model_class = "CLIPTextModelWithProjection"
+
+    def _one(self, caption: str) -> tuple[Float32, Float32]:
+        out = self._model(self._ids(caption))
+        words = self._model.text_projection(out.last_hidden_state[0, 1:-1])
+        return out.text_embeds[0].numpy(), words.numpy()
+
+
+class T5Text(_LocalEncoder):
+    """States of T5's encoder without the end mark; the sentence is their mean, the end mark in it, of unit length."""
+
+    kind = "t5"
+    model_class = "T5EncoderModel"
+
+    def _one(self, caption: str) -> tuple[Float32, Float32]:
+        states = self._model(self._ids(caption)).last_hidden_state[0]
+        return functional.normalize(states.mean(dim=0), dim=0).numpy(), states[:-1].numpy()
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """Sha256 of each deciding file."""
+    found = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix in DECIDING:
+            with path.open("rb") as file:
+                found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
