@@ -1,1 +1,63 @@
-"""(being built)"""
+"""Features <-> codes. A new tokenizer is one module here and one line in TOKENIZERS."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from motionlib.artifacts import read_model, write_model
+from motionlib.tokenizers.base import FPS, Tokenizer, arrays, tensors
+from motionlib.tokenizers.vqvae import VqVae
+
+TOKENIZERS: dict[str, type[Tokenizer]] = {
+    "vqvae": VqVae,
+}
+
+__all__ = ["TOKENIZERS", "Tokenizer", "build", "load", "save"]
+
+
+def build(kind: str, settings: Mapping[str, Any], mean: torch.Tensor, std: torch.Tensor, fps: float = FPS) -> Tokenizer:
+    """A new tokenizer of a kind of TOKENIZERS, with random weights from torch's global generator.
+
+    Args:
+        settings: As under `tokenizers.<name>.model` in params.yaml.
+        mean, std: (D,) of the training features. fps: Hz of the features.
+
+    Raises:
+        ValueError: If the kind is unknown or a setting is none of its Config.
+    """
+    if kind not in TOKENIZERS:
+        raise ValueError(f"unknown tokenizer kind {kind!r}; known: {sorted(TOKENIZERS)}")
+    made = TOKENIZERS[kind]
+    return made(made.Config.model_validate(dict(settings)), mean, std, fps)
+
+
+def save(folder: Path, model: Tokenizer) -> None:
+    """Write a tokenizer as a model folder: weights with statistics inside, and a card that rebuilds it."""
+    kind = next(kind for kind, known in TOKENIZERS.items() if type(model) is known)
+    card = {
+        "family": "tokenizer",
+        "kind": kind,
+        "config": model.config.model_dump(mode="json"),
+        "features": model.width,
+        "fps": model.fps,
+        "shape": model.shape._asdict(),
+        "parameters": model.parameter_count(),
+    }
+    write_model(folder, arrays(model), card)
+
+
+def load(folder: Path, device: str = "cpu") -> Tokenizer:
+    """Read what `save` wrote, in eval mode.
+
+    Raises:
+        BadArtifactError: If the folder is not a finished model.
+        ValueError: If it is a model of an unknown kind.
+    """
+    weights, card = read_model(folder)
+    state = tensors(weights)
+    with torch.random.fork_rng(devices=[]):  # the random start, soon overwritten, shall not disturb other draws
+        model = build(card["kind"], card["config"], state["mean"], state["std"], card["fps"])
+    model.load_state_dict(state)
+    return model.to(device).eval()

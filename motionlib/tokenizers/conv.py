@@ -1,0 +1,133 @@
+"""The temporal convolution encoder and decoder of T2M-GPT.
+
+Source: Zhang et al., "T2M-GPT", CVPR 2023, arXiv:2301.06052; `models/encdec.py` and `models/resnet.py` at b1446f1.
+Same layers, sizes and initialisation; the layout differs: rows (B, T, C) are what a channels-last image (B, C, 1, T)
+is in memory, and oneDNN convolves that almost twice as fast as (B, C, T) (bench/bench_tokenizer.py).
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": functional.relu,
+    "gelu": functional.gelu,
+    "silu": functional.silu,
+}
+KERNEL = 3
+STRIDE = 2  # of each halving; its kernel is twice as long
+
+
+class Sizes(NamedTuple):
+    """What encoder and decoder share: `width` C' inside, `latent` C between them, blocks per stack and their reach."""
+
+    width: int
+    latent: int
+    halvings: int
+    depth: int
+    growth: int
+    activation: str
+
+
+class Conv(nn.Conv1d):
+    """A 1-D convolution of an image (B, C, 1, T) of height 1; weights as those of `nn.Conv1d`."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, C, 1, T) -> (B, C', 1, T')."""
+        weight = self.weight.unsqueeze(2).contiguous(memory_format=torch.channels_last)
+        padding, stride, dilation = int(self.padding[0]), self.stride[0], self.dilation[0]
+        return functional.conv2d(image, weight, self.bias, (1, stride), (0, padding), (1, dilation))
+
+
+def same(width: int, out: int) -> Conv:
+    """A convolution over three steps that keeps the length."""
+    return Conv(width, out, KERNEL, padding=1)
+
+
+class Activation(nn.Module):
+    """One of ACTIVATIONS as a layer."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.function = ACTIVATIONS[name]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Elementwise."""
+        return self.function(x)
+
+
+class Residual(nn.Module):
+    """x + conv1(act(conv3_dilated(act(x))))."""
+
+    def __init__(self, width: int, dilation: int, activation: str) -> None:
+        super().__init__()
+        self.wide = Conv(width, width, KERNEL, padding=dilation, dilation=dilation)
+        self.point = Conv(width, width, 1)
+        self.act = Activation(activation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, 1, T) -> the same shape."""
+        inner: Tensor = self.point(self.act(self.wide(self.act(x))))
+        return x + inner
+
+
+def stack(width: int, depth: int, growth: int, activation: str) -> nn.Sequential:
+    """Residual blocks, the widest reach first: dilations growth^(depth-1), ..., growth, 1."""
+    return nn.Sequential(*(Residual(width, growth**i, activation) for i in reversed(range(depth))))
+
+
+class Doubled(nn.Module):
+    """Every step twice (nearest upsampling), without leaving the memory layout."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, C, 1, T) -> (B, C, 1, 2 T)."""
+        rows = image.permute(0, 2, 3, 1)  # (B, 1, T, C), contiguous
+        batch, height, steps, width = rows.shape
+        twice = rows.unsqueeze(3).expand(batch, height, steps, STRIDE, width)
+        return twice.reshape(batch, height, STRIDE * steps, width).permute(0, 3, 1, 2)
+
+
+class Encoder(nn.Module):
+    """Rows (B, T, D) -> latents (B, T / 2^halvings, C)."""
+
+    def __init__(self, rows: int, sizes: Sizes) -> None:
+        super().__init__()
+        width, latent, halvings, depth, growth, activation = sizes
+        layers: list[nn.Module] = [same(rows, width), Activation(activation)]
+        for _ in range(halvings):
+            layers.append(Conv(width, width, 2 * STRIDE, stride=STRIDE, padding=1))
+            layers.append(stack(width, depth, growth, activation))
+        self.layers = nn.Sequential(*layers, same(width, latent))
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """T must be a multiple of 2^halvings."""
+        return to_rows(self.layers(to_image(rows)))
+
+
+class Decoder(nn.Module):
+    """Latents (B, L, C) -> rows (B, L 2^halvings, D)."""
+
+    def __init__(self, rows: int, sizes: Sizes) -> None:
+        super().__init__()
+        width, latent, halvings, depth, growth, activation = sizes
+        layers: list[nn.Module] = [same(latent, width), Activation(activation)]
+        for _ in range(halvings):
+            layers += [stack(width, depth, growth, activation), Doubled(), same(width, width)]
+        self.layers = nn.Sequential(*layers, same(width, width), Activation(activation), same(width, rows))
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """Any L."""
+        return to_rows(self.layers(to_image(latent)))
+
+
+def to_image(rows: Tensor) -> Tensor:
+    """(B, T, C) -> the view (B, C, 1, T), which is channels-last in memory."""
+    return rows.unsqueeze(1).permute(0, 3, 1, 2)
+
+
+def to_rows(image: Tensor) -> Tensor:
+    """(B, C, 1, T) -> (B, T, C)."""
+    return image.permute(0, 2, 3, 1).squeeze(1)
