@@ -130,6 +130,7 @@ class Promote(Section):
     """The gate: what a challenger must show against the champion."""
 
     metric: str = Field(description="per-clip metric of reports/evaluate, less is better, that must not get worse")
+    text_metric: str = Field(description="the same, of an evaluator: counts where both had the same one; empty: none")
     margin: NonNegativeFloat = Field(description="relative worsening that is still allowed")
     min_clips: PositiveInt = Field(description="fewer held-out clips than this: not enough data")
     confidence: PositiveFloat = Field(lt=1.0, description="of the paired bootstrap interval")

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 EXPERIMENT = "motionlib"
-LOCAL_ARTIFACTS = Path(".motionlib/mlartifacts")
+LOCAL_DATABASE, LOCAL_ARTIFACTS = Path(".motionlib/mlflow.db"), Path(".motionlib/mlartifacts")
 PARENT_TAG, RUN_NAME_TAG, NOTE_TAG = "mlflow.parentRunId", "mlflow.runName", "mlflow.note.content"
 BATCH_METRICS, BATCH_PARAMS, BATCH_TAGS = 1000, 100, 100  # MLflow's limits of one log_batch
 VALUE_CHARACTERS = 5000  # of a tag or parameter; MLflow's limit is 8000 and 6000
@@ -24,8 +24,13 @@ SECONDS_BETWEEN_SAMPLES = 5.0
 
 @cache
 def client() -> Any:
-    """An MLflow client of MLFLOW_TRACKING_URI; imported here, because the import takes seconds."""
+    """An MLflow client of MLFLOW_TRACKING_URI, or else of the checkout's own database.
+
+    MLflow is imported here, because the import takes seconds.
+    """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{LOCAL_DATABASE.resolve()}")
+    LOCAL_DATABASE.parent.mkdir(exist_ok=True)
     from mlflow import MlflowClient
 
     return MlflowClient()

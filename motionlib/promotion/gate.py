@@ -1,0 +1,88 @@
+"""Challenger against champion, on the same held-out clips: a paired bootstrap of what got worse."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from motionlib.evaluation.intervals import paired_difference
+from motionlib.params import Promote
+
+Outcome = Literal["pass", "fail", "not enough data"]
+PASS: Outcome = "pass"  # noqa: S105 (an outcome)
+FAIL: Outcome = "fail"
+UNDECIDED: Outcome = "not enough data"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate says, in one word and one sentence.
+
+    Attributes:
+        outcome: `pass`, `fail` or `not enough data`.
+        evidence: Per metric: clips, challenger, champion, relative change with its interval.
+    """
+
+    outcome: Outcome
+    reason: str
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+def judge(challenger: Mapping[str, Any], champion: Mapping[str, Any] | None, settings: Promote) -> Verdict:
+    """May the challenger replace the champion?
+
+    It may if every metric, less being better, is worse by no more than `settings.margin` of the champion's mean even
+    at the bad end of the interval. Metrics of an evaluator count only where both were judged by the same one.
+
+    Args:
+        challenger, champion: Reports of `evaluate`, with `per_clip` ({clip: {metric: value}}) and `evaluator`.
+    """
+    if champion is None:
+        return Verdict(PASS, "There is no champion yet.")
+    metrics = [settings.metric]
+    same_evaluator = bool(champion.get("evaluator")) and champion.get("evaluator") == challenger.get("evaluator")
+    if settings.text_metric and same_evaluator:
+        metrics.append(settings.text_metric)
+    evidence: dict[str, Any] = {"same_evaluator": same_evaluator}
+    outcomes = []
+    for metric in metrics:
+        verdict = _compare(metric, challenger["per_clip"], champion["per_clip"], settings)
+        evidence |= verdict.evidence
+        outcomes.append(verdict)
+    worst = min(outcomes, key=lambda verdict: (FAIL, UNDECIDED, PASS).index(verdict.outcome))
+    reason = " ".join(verdict.reason for verdict in outcomes) if worst.outcome == PASS else worst.reason
+    if settings.text_metric and not same_evaluator:
+        reason += f" {settings.text_metric} was left out: the two were judged by different evaluators."
+    return Verdict(worst.outcome, reason, evidence)
+
+
+def _compare(metric: str, challenger: Mapping[str, Any], champion: Mapping[str, Any], settings: Promote) -> Verdict:
+    clips = sorted(
+        clip for clip in challenger.keys() & champion.keys() if metric in challenger[clip] and metric in champion[clip]
+    )
+    if len(clips) < settings.min_clips:
+        reason = f"Only {len(clips)} held-out clips have {metric} in both; {settings.min_clips} are needed."
+        return Verdict(UNDECIDED, reason, {metric: {"clips": len(clips)}})
+    new = np.array([challenger[clip][metric] for clip in clips], dtype=np.float64)
+    old = np.array([champion[clip][metric] for clip in clips], dtype=np.float64)
+    scale = float(abs(old.mean())) or 1.0
+    change = paired_difference(new, old, settings.resamples, settings.seed, confidence=settings.confidence)
+    worse, low, high = (value / scale for value in change)
+    evidence = {
+        metric: {
+            "clips": len(clips),
+            "challenger": float(new.mean()),
+            "champion": float(old.mean()),
+            "change": worse,
+            "low": low,
+            "high": high,
+        }
+    }
+    passed = high <= settings.margin
+    place = "within" if passed else "beyond"
+    reason = (
+        f"{metric} is {new.mean():.4g} against the champion's {old.mean():.4g} on {len(clips)} clips: "
+        f"{worse:+.1%} ({low:+.1%} to {high:+.1%}), {place} the margin of {settings.margin:.0%}."
+    )
+    return Verdict(PASS if passed else FAIL, reason, evidence)
