@@ -95,18 +95,28 @@ class Batches:
         text: Embeddings by caption id.
         max_steps: Longer pieces are cropped.
         settings: How training sequences are varied.
+        device: Where batches go.
     """
 
-    def __init__(self, pieces: Sequence[Piece], text: TextTable, max_steps: int, settings: PriorData) -> None:
+    def __init__(
+        self,
+        pieces: Sequence[Piece],
+        text: TextTable,
+        max_steps: int,
+        settings: PriorData,
+        device: torch.device | str = "cpu",
+    ) -> None:
         self.pieces, self.text, self.max_steps, self.settings = pieces, text, max_steps, settings
+        self.device = device
         weights = torch.tensor([piece.weight for piece in pieces], dtype=torch.float64)
         self._cumulated = weights.cumsum(0)
 
     def draw(self, size: int, generator: torch.Generator) -> PriorBatch:
         """A training batch of `size` pieces by weight, each varied; all randomness from `generator`."""
-        uniform = torch.rand(size, generator=generator, dtype=torch.float64) * self._cumulated[-1]
-        chosen = torch.searchsorted(self._cumulated, uniform, right=True).clamp(max=len(self.pieces) - 1)
-        numbers = torch.rand(size, 4, generator=generator).tolist()
+        uniform = torch.rand(size, 5, generator=generator, device=generator.device, dtype=torch.float64).cpu()
+        at = uniform[:, 0].contiguous() * self._cumulated[-1]
+        chosen = torch.searchsorted(self._cumulated, at, right=True).clamp(max=len(self.pieces) - 1)
+        numbers = uniform[:, 1:].tolist()
         return self._batch([self._vary(self.pieces[i], row) for i, row in zip(chosen.tolist(), numbers, strict=True)])
 
     def __iter__(self) -> Iterator[PriorBatch]:
@@ -143,4 +153,5 @@ class Batches:
         sentences = [self.text.sentence[i] if i != NULL else np.zeros(dim, np.float32) for i in ids]
         words = [torch.from_numpy(np.array(self.text.words_of(i) if i != NULL else nothing)) for i in ids]
         text = pad_words(torch.from_numpy(np.array(sentences)), words)
-        return PriorBatch(codes, lengths, *text, torch.tensor([piece.ends for piece in pieces]))
+        batch = PriorBatch(codes, lengths, *text, torch.tensor([piece.ends for piece in pieces]))
+        return PriorBatch(*(part.to(self.device) for part in batch))

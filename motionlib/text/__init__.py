@@ -36,8 +36,8 @@ def encoder(spec: str, max_tokens: int) -> TextEncoder:
 
 
 def describe(made: TextEncoder) -> dict[str, Any]:
-    """What `TextTable.encoder` and the card of every model that reads text hold."""
-    return {"spec": made.spec, "digest": made.digest, "dim": made.dim}
+    """What `TextTable.encoder` and the card of a model that reads text hold; `encoder` takes spec and max_tokens."""
+    return {"spec": made.spec, "digest": made.digest, "dim": made.dim, "max_tokens": made.max_tokens}
 
 
 def require(made: Mapping[str, Any], wanted: Mapping[str, Any], whose: str) -> None:

@@ -44,6 +44,10 @@ class TextEncoder(Protocol):
     def dim(self) -> int:
         """E."""
 
+    @property
+    def max_tokens(self) -> int:
+        """Word pieces kept of a caption."""
+
     def encode(self, captions: Sequence[str]) -> Encoded:
         """Embed captions, in the order given."""
 

@@ -47,7 +47,7 @@ class HashEncoder:
                 f"text.encoder: hash:<dim> needs a width of at least {SMALLEST_DIM}, got {argument!r}"
             )
         self.dim = int(argument)
-        self._max_tokens = max_tokens
+        self.max_tokens = max_tokens
 
     @property
     def spec(self) -> str:
@@ -57,7 +57,7 @@ class HashEncoder:
     @cached_property
     def digest(self) -> str:
         """Of the rules above and the width."""
-        return digest_of({"hash": VERSION, "dim": self.dim, "max_tokens": self._max_tokens})
+        return digest_of({"hash": VERSION, "dim": self.dim, "max_tokens": self.max_tokens})
 
     def encode(self, captions: Sequence[str]) -> Encoded:
         """Embed captions, in the order given."""
@@ -66,7 +66,7 @@ class HashEncoder:
         return join([sentence for sentence, _ in rows], [words for _, words in rows], self.dim)
 
     def _one(self, caption: str, memory: dict[str, Float32]) -> tuple[Float32, Float32]:
-        words = _WORD.findall(caption.lower())[: self._max_tokens]
+        words = _WORD.findall(caption.lower())[: self.max_tokens]
         for word in words:
             if word not in memory:
                 memory[word] = _unit(self._word(word))

@@ -24,7 +24,7 @@ class _LocalEncoder:
     model_class: str
 
     def __init__(self, argument: str, max_tokens: int) -> None:
-        self._max_tokens = max_tokens
+        self.max_tokens = max_tokens
         folder = Path(argument)
         if not argument or not list(folder.glob("*.safetensors")):
             raise BadEncoderError(
@@ -59,7 +59,7 @@ class _LocalEncoder:
         raise NotImplementedError
 
     def _ids(self, caption: str) -> Any:
-        return self._tokenizer(caption, truncation=True, max_length=self._max_tokens, return_tensors="pt").input_ids
+        return self._tokenizer(caption, truncation=True, max_length=self.max_tokens, return_tensors="pt").input_ids
 
 
 class ClipText(_LocalEncoder):

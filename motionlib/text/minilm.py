@@ -130,6 +130,7 @@ class MiniLm:
         self._tokenizer = Tokenizer.from_file(str(_checked(folder / "tokenizer.json", TOKENIZER_SHA256)))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens + MARKS)
+        self.max_tokens = max_tokens
         self._model = _load(_checked(folder / "model.safetensors", WEIGHTS_SHA256))
         self.digest = digest_of({"weights": WEIGHTS_SHA256, "tokenizer": TOKENIZER_SHA256, "max_tokens": max_tokens})
 

@@ -62,7 +62,7 @@ def test_digest_says_which_encoder_and_how_many_tokens(mini):
         *(text.encoder(*spec).digest for spec in (("minilm", 16), ("hash:64", 32), ("hash:32", 32))),
     }
     assert len(digests) == 4
-    assert text.describe(mini) == {"spec": "minilm", "digest": mini.digest, "dim": 384}
+    assert text.describe(mini) == {"spec": "minilm", "digest": mini.digest, "dim": 384, "max_tokens": 32}
     assert text.encoder("minilm", 32).digest == mini.digest
 
 

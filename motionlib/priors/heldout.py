@@ -1,0 +1,111 @@
+"""How well a prior knows motion it has never seen: exact likelihood per caption, and what the caption was worth."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from motionlib.artifacts import CodeShape
+from motionlib.priors import ngram
+from motionlib.priors.base import Prior
+from motionlib.priors.data import NULL, Batches, Piece
+
+Float64 = NDArray[np.float64]
+Numbers = dict[str, Any]
+MakeBatches = Callable[[Sequence[Piece]], Batches]
+# (numerators (N,), denominators (N,), clip names (N,)) -> the ratio of the sums with its interval over clips.
+Ratio = Callable[[Float64, Float64, Sequence[str]], Numbers]
+SHUFFLES = 4  # wrong captions that every motion is tried with
+SHUFFLE_SEED = 1
+
+
+class Measured(NamedTuple):
+    """Per held-out sequence (N,): `nats` of its codes and end, their number `events`, `hits` of the best guess."""
+
+    nats: Float64
+    events: Float64
+    hits: Float64
+
+
+def measure(model: Prior[Any, Any], batches: Batches) -> Measured:
+    """Score every piece of `batches` as it is."""
+    scores = [model.score(batch) for batch in batches]
+    return Measured(*(torch.cat(parts).double().cpu().numpy() for parts in zip(*scores, strict=True)))
+
+
+def mean_nats(model: Prior[Any, Any], batches: Batches) -> dict[str, float]:
+    """For the validation curve: nats per event, and the share of events that were the best guess."""
+    measured = measure(model, batches)
+    events = float(measured.events.sum())
+    return {"nats_per_code": float(measured.nats.sum()) / events, "accuracy": float(measured.hits.sum()) / events}
+
+
+def report(
+    model: Prior[Any, Any],
+    baselines: ngram.Baselines,
+    pieces: Sequence[Piece],
+    batches: MakeBatches,
+    ratio: Ratio,
+) -> Numbers:
+    """Likelihood of held-out motion under the prior and both baselines, and with right, wrong and no captions.
+
+    Every event is a code or the end of a motion, for all three alike.
+
+    Args:
+        pieces: Held-out sequences, one per caption; of none nothing is reported.
+        ratio: Puts the interval around a ratio of sums; clips are what is drawn again.
+    """
+    if not pieces:
+        return {}
+    whole = [piece for piece in pieces if len(piece.codes) <= model.max_steps]
+    clips = [piece.clip for piece in whole]
+    own = measure(model, batches(whole))
+    nats = {"prior": own.nats} | {
+        kind: ngram.score(fitted, whole, model.codes) for kind, fitted in baselines._asdict().items()
+    }
+    bits = {kind: each / math.log(2) for kind, each in nats.items()}
+    seconds = _seconds(whole, model.codes)
+    return {
+        "clips": len(set(clips)), "captions": len(whole), "codes_and_ends": int(own.events.sum()),
+        "longer_than_the_prior": len(pieces) - len(whole),
+        "nats_per_code": {kind: ratio(each, own.events, clips) for kind, each in nats.items()},
+        "bits_per_second": {kind: ratio(each, seconds, clips) for kind, each in bits.items()},
+        "prior_over": {kind: ratio(own.nats, nats[kind], clips) for kind in ("unigram", "bigram")},
+        "accuracy": ratio(own.hits, own.events, clips),
+        "captions_worth": _captions_worth(model, own, whole, batches, ratio),
+        "smoothing": {kind: fitted.settings for kind, fitted in baselines._asdict().items()},
+    }  # fmt: skip
+
+
+def _captions_worth(
+    model: Prior[Any, Any], own: Measured, pieces: Sequence[Piece], batches: MakeBatches, ratio: Ratio
+) -> Numbers:
+    """Nats per event that the right caption saves over a wrong one, and over none."""
+    clips = [piece.clip for piece in pieces]
+    without = measure(model, batches([piece._replace(captions=(NULL,)) for piece in pieces]))
+    found = {"over_no_caption": ratio(without.nats - own.nats, own.events, clips)}
+    wrong, origin = wrong_captions(pieces, SHUFFLE_SEED)
+    if wrong:
+        other = measure(model, batches(wrong))
+        names = [clips[i] for i in origin.tolist()]
+        found["over_wrong_caption"] = ratio(other.nats - own.nats[origin], own.events[origin], names)
+    return found
+
+
+def wrong_captions(pieces: Sequence[Piece], seed: int) -> tuple[list[Piece], NDArray[np.int64]]:
+    """The same motions with captions of others that say something else, and which piece (M,) each stands for."""
+    rng = np.random.default_rng(seed)
+    wrong, origin = [], []
+    for _ in range(SHUFFLES):
+        for i, other in enumerate(rng.permutation(len(pieces)).tolist()):
+            if pieces[i].captions != pieces[other].captions:
+                wrong.append(pieces[i]._replace(captions=pieces[other].captions))
+                origin.append(i)
+    return wrong, np.array(origin, dtype=np.int64)
+
+
+def _seconds(pieces: Sequence[Piece], codes: CodeShape) -> Float64:
+    return np.array([len(piece.codes) / codes.steps_per_second for piece in pieces])

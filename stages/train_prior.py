@@ -1,0 +1,69 @@
+"""Stage `train_prior@<name>`: data/codes/<tokenizer>, data/features, data/text -> models/priors, its report."""
+
+import argparse
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from motionlib import params, priors, supervision, tracking, training
+from motionlib.artifacts import Report, read_codes, read_features, read_text, write_report
+from motionlib.evaluation.intervals import Float64, ratio
+from motionlib.params import Evaluate
+from motionlib.priors import heldout, ngram
+from motionlib.priors.data import Batches, held_out_pieces, training_pieces
+
+FEATURES, TEXT, CODES = Path("data/features"), Path("data/text"), Path("data/codes")
+MODELS, REPORTS = Path("models/priors"), Path("reports/train_prior")
+
+
+def main(name: str) -> None:
+    """Train the prior that params.yaml describes under `priors.<name>`, and hold it against n-grams."""
+    config = params.load()
+    entry, stage = config.priors[name], f"train_prior@{name}"
+    codes, features, text = read_codes(CODES / entry.tokenizer), read_features(FEATURES), read_text(TEXT)
+    learned, checked, unseen = (
+        training_pieces(codes, features, entry.data.untexted),
+        held_out_pieces(codes, features, "val"),
+        held_out_pieces(codes, features, "test"),
+    )
+    training.deterministic(entry.train.seed)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = priors.build(entry.kind, entry.model, codes.shape, text.encoder["dim"]).to(device)
+    batches = partial(Batches, text=text, max_steps=model.max_steps, settings=entry.data, device=device)
+    inputs = [CODES / entry.tokenizer, FEATURES / "items.parquet", FEATURES / "clips.parquet", TEXT]
+    mark = training.fingerprint(stage, entry.model_dump(mode="json"), inputs, [priors, training])
+    drawn = batches(learned)
+    with tracking.run(stage, entry.model_dump()) as log:
+        for path in (CODES / entry.tokenizer, FEATURES, TEXT):
+            log.dataset(path.name, path)
+        history = training.fit(
+            model,
+            partial(drawn.draw, entry.train.batch_size),
+            entry.train,
+            log,
+            checkpoints=training.folder(stage, mark),
+            validate=partial(heldout.mean_nats, model, batches(checked)) if checked else None,
+            best="nats_per_code" if checked else "",
+            items_per_pass=len(learned),
+            what=stage,
+        )
+        baselines = ngram.fit_baselines(learned, checked or learned, codes.shape)
+        numbers = history.numbers() | {"parameters": sum(p.numel() for p in model.parameters())}
+        numbers["held_out"] = heldout.report(model, baselines, unseen, batches, partial(_interval, config.evaluate))
+        priors.save(MODELS / name, model, text.encoder)
+        write_report(REPORTS / name, Report(numbers, {"curves.png": training.curves_png(history, stage)}))
+        log.artifacts(REPORTS / name)
+    training.forget(stage)
+
+
+def _interval(config: Evaluate, above: Float64, below: Float64, clips: Sequence[str]) -> dict[str, float]:
+    return ratio(above, below, config.resamples, config.seed, groups=clips).report()
+
+
+if __name__ == "__main__":
+    supervision.watch_supervisor()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", help="a key of `priors` in params.yaml")
+    main(**vars(parser.parse_args()))

@@ -1,0 +1,44 @@
+"""Stage `encode_text` in an empty folder."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from motionlib.artifacts import FeatureClip, Item, read_text, write_features
+from stages import encode_text
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Two spans of one clip, captioned three times in two ways."""
+    settings = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"text": {"encoder": "hash:32", "max_tokens": 8}}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings))
+    clip = FeatureClip("a", 0, 40, "train", False, "made", "", "", "", "CC0")
+    captions = (("a person walks", 0), ("jump", 1), ("a person walks", 0))
+    items = [Item("a", 0, 20, caption, caption_id, "train", "x") for caption, caption_id in captions]
+    rows, one = np.zeros((40, 263), np.float32), np.ones(263, np.float32)
+    write_features(tmp_path / "data/features", [(clip, rows)], items, mean=one, std=one, fps=20.0, mode="compat")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_every_caption_is_embedded_once(folder):
+    encode_text.main()
+    table = read_text(folder / "data/text")
+    assert table.captions == ["a person walks", "jump"]
+    assert table.sentence.shape == (2, 32)
+    assert [len(table.words_of(i)) for i in (0, 1)] == [3, 1]
+    assert table.encoder["spec"] == "hash:32"
+    assert table.encoder["max_tokens"] == 8
+
+
+def test_a_second_run_writes_the_same_bytes(folder):
+    encode_text.main()
+    before = {path: path.read_bytes() for path in (folder / "data/text").iterdir()}
+    encode_text.main()
+    assert before == {path: path.read_bytes() for path in (folder / "data/text").iterdir()}
+    assert len(before) == 5
