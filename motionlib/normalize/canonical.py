@@ -57,8 +57,7 @@ def resample(
     """
     root = np.asarray(root_pos, dtype=np.float64)
     step = source_fps / fps
-    count = int(np.floor((len(root) - 1) / step + WHOLE_FRAME)) + 1
-    times = np.arange(count) * step
+    times = np.arange(frames_at(len(root), source_fps, fps)) * step
     nearest = np.round(times)
     times = np.where(np.abs(times - nearest) < WHOLE_FRAME * (1.0 + nearest), nearest, times)
     before = np.minimum(np.floor(times).astype(np.int64), len(root) - 1)
@@ -72,6 +71,11 @@ def resample(
     root[between] = (1.0 - t[:, None]) * root[between] + t[:, None] * start[after]
     quat[between] = rotations.slerp(quat[between], rotations.normalise(np.asarray(local_quat)[after]), t[:, None])
     return root, quat
+
+
+def frames_at(frames: int, source_fps: float, fps: float) -> int:
+    """Frames that `frames` at `source_fps` Hz become at `fps` Hz."""
+    return int(np.floor((frames - 1) * fps / source_fps + WHOLE_FRAME)) + 1 if frames else 0
 
 
 def mirrored(joints: ArrayLike) -> FloatArray:
