@@ -19,7 +19,8 @@ from motionlib.ingest.bvh import read_bvh
 @pytest.fixture(scope="module")
 def walk(golden):
     """(T, 22, 3) metres of a real walk, bone lengths exact."""
-    return np.load(golden / "t2m_cmu_002_01.npz")["uniform"].astype(np.float64)
+    with np.load(golden / "t2m_cmu_002_01.npz") as clip:
+        return clip["uniform"].astype(np.float64)
 
 
 def _random_motion(seed, frames=7):

@@ -90,7 +90,8 @@ def test_the_picture_moves_in_a_real_browser_without_network(golden, tmp_path):
         pytest.skip("needs Chromium, and there is none on this machine")
     from playwright.sync_api import sync_playwright
 
-    joints = np.load(golden / "t2m_cmu_002_01.npz")["ric_joints"]
+    with np.load(golden / "t2m_cmu_002_01.npz") as clip:
+        joints = clip["ric_joints"]
     page_file = tmp_path / "walk.html"
     page_file.write_text(player.player_page([player.pack(joints, 20, title=t, text="walk") for t in "ab"]))
     with sync_playwright() as play:

@@ -1,0 +1,107 @@
+"""Commands that turn one kind of motion file into another; none of them needs a model."""
+
+from pathlib import Path
+
+import click
+
+from motionlib.cli.common import (
+    PUBLISHED_FPS,
+    answer,
+    existing,
+    json_option,
+    load_array,
+    output,
+    read_clip,
+    read_features,
+    read_joints,
+    unit_option,
+)
+
+
+@click.command(epilog="Example: motionlib convert take.bvh take.glb --fps 30")
+@click.argument("source", type=existing())
+@click.argument("target", type=output())
+@click.option("--rig", default="canonical", show_default=True, help="canonical (22 joints) or source (the file's own).")
+@click.option("--fps", type=click.FloatRange(min=0, min_open=True), help="Hz of the result; the source's by default.")
+@unit_option
+@json_option
+def convert(source: Path, target: Path, rig: str, fps: float | None, unit: str, as_json: bool) -> None:
+    """Convert mocap to .npy, .bvh, .glb or .html.
+
+    .npy holds world joint positions (T, J, 3) in metres, y up. `--rig source` keeps the file's own skeleton and its
+    true joint rotations.
+    """
+    facts = _convert_source(source, target, fps, unit) if rig == "source" else _convert(source, target, rig, fps, unit)
+    answer(facts, as_json, f"{target}: {facts['frames']} frames of {facts['joints']} joints at {facts['fps']:g} Hz")
+
+
+def _convert(source: Path, target: Path, rig: str, fps: float | None, unit: str) -> dict[str, object]:
+    from motionlib.body.skeleton import CANONICAL_NAMES
+    from motionlib.export.save import Played, check_suffix, save
+
+    if rig != "canonical":
+        raise ValueError(f"--rig: unknown rig {rig!r}; known: canonical, source")
+    check_suffix(target)
+    taken = read_joints(source, fps)
+    save(target, Played(taken.joints, taken.fps, source.stem), "m" if unit == "m" else "cm")
+    return _facts(target, len(taken.joints), taken.fps, list(CANONICAL_NAMES))
+
+
+def _convert_source(source: Path, target: Path, fps: float | None, unit: str) -> dict[str, object]:
+    from motionlib.export.source import own_rig, save_source
+
+    if source.suffix.lower() == ".npy":
+        raise ValueError(f"{source}: joint positions have no skeleton of their own; leave --rig away")
+    motion, rate = own_rig(read_clip(source), fps)
+    names = save_source(target, motion, rate, "m" if unit == "m" else "cm")
+    return _facts(target, len(motion.root_pos), rate, names)
+
+
+def _facts(target: Path, frames: int, fps: float, names: list[str]) -> dict[str, object]:
+    return {"path": str(target), "frames": frames, "fps": fps, "joints": len(names), "names": names}
+
+
+@click.command(epilog="Example: motionlib features joints.npy features.npy")
+@click.argument("source", type=existing())
+@click.argument("target", type=output())
+@click.option(
+    "--mode", type=click.Choice(["compat"]), default="compat", show_default=True, help="Definition of features."
+)
+@json_option
+def features(source: Path, target: Path, mode: str, as_json: bool) -> None:
+    """Compute the published 263 features of a motion: (T-1, 263) float32.
+
+    SOURCE is a .npy of joints (T, 22, 3) at 20 Hz in metres, y up, or any readable mocap file.
+    """
+    import numpy as np
+
+    _want(target, ".npy")
+    rows = read_features(source)
+    np.save(target, rows.astype("<f4"), allow_pickle=False)
+    facts = {"path": str(target), "frames": len(rows), "dimensions": rows.shape[1], "mode": mode}
+    answer(facts, as_json, f"{target}: {rows.shape[0]} x {rows.shape[1]} features at {PUBLISHED_FPS:g} Hz")
+
+
+@click.command(epilog="Example: motionlib recover features.npy take.bvh")
+@click.argument("source", type=existing())
+@click.argument("target", type=output())
+@unit_option
+@json_option
+def recover(source: Path, target: Path, unit: str, as_json: bool) -> None:
+    """Turn features (T, 263) back into joints (T, 22, 3): .npy, .bvh, .glb or .html."""
+    from motionlib.export.save import Played, check_suffix, save
+    from motionlib.normalize import recover as back
+
+    check_suffix(target)
+    rows = load_array(source)
+    if rows.ndim != 2 or rows.shape[1] != 263 or not len(rows):
+        raise ValueError(f"{source}: expected features (T, 263), got {rows.shape}")
+    joints = back(rows)
+    save(target, Played(joints, PUBLISHED_FPS, source.stem), "m" if unit == "m" else "cm")
+    facts = {"path": str(target), "frames": len(joints), "fps": PUBLISHED_FPS}
+    answer(facts, as_json, f"{target}: {len(joints)} frames at {PUBLISHED_FPS:g} Hz")
+
+
+def _want(path: Path, suffix: str) -> None:
+    if path.suffix.lower() != suffix:
+        raise ValueError(f"{path}: this is written as {suffix}")

@@ -1,0 +1,124 @@
+"""Commands that ask a model: codes of a motion, motion of codes, motion of a text."""
+
+from pathlib import Path
+
+import click
+
+from motionlib.cli.common import (
+    answer,
+    existing,
+    json_option,
+    load_array,
+    load_model,
+    model_option,
+    output,
+    read_features,
+    unit_option,
+)
+
+
+@click.command(epilog="Example: motionlib encode take.bvh codes.npy")
+@click.argument("source", type=existing())
+@click.argument("target", type=output())
+@model_option
+@json_option
+def encode(source: Path, target: Path, name: str, as_json: bool) -> None:
+    """Turn a motion into codes (L, Q) int64.
+
+    SOURCE is any readable mocap, or .npy joints (T, 22, 3) or features (T, 263) at 20 Hz.
+    """
+    import numpy as np
+
+    if target.suffix.lower() != ".npy":
+        raise ValueError(f"{target}: codes are written as .npy")
+    rows = read_features(source)
+    codes = load_model(name).encode(rows)
+    np.save(target, codes.astype("<i8"), allow_pickle=False)
+    facts = {"path": str(target), "steps": codes.shape[0], "codes_per_step": codes.shape[1], "frames": len(rows)}
+    answer(facts, as_json, f"{target}: {codes.shape[0]} steps of {codes.shape[1]} codes for {len(rows)} frames")
+
+
+@click.command(epilog="Example: motionlib decode codes.npy take.bvh")
+@click.argument("source", type=existing())
+@click.argument("target", type=output())
+@model_option
+@unit_option
+@json_option
+def decode(source: Path, target: Path, name: str, unit: str, as_json: bool) -> None:
+    """Turn codes (L, Q) back into motion: .npy joints, .bvh, .glb or .html."""
+    from motionlib.export.save import check_suffix
+
+    check_suffix(target)
+    codes = load_array(source)
+    if codes.dtype.kind not in "iu":
+        raise ValueError(f"{source}: expected integer codes (L, Q), got {codes.dtype} {codes.shape}")
+    model = load_model(name)
+    try:
+        rows = model.decode(codes)
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from error
+    _write(target, rows, model.fps, source.stem, unit, as_json)
+
+
+@click.command(epilog="Example: motionlib reconstruct take.bvh again.bvh")
+@click.argument("source", type=existing())
+@click.argument("target", type=output())
+@model_option
+@unit_option
+@json_option
+def reconstruct(source: Path, target: Path, name: str, unit: str, as_json: bool) -> None:
+    """Encode a motion and decode it again: what the tokenizer keeps of it."""
+    from motionlib.export.save import check_suffix
+
+    check_suffix(target)
+    rows = read_features(source)
+    model = load_model(name)
+    _write(target, model.reconstruct(rows), model.fps, source.stem, unit, as_json)
+
+
+@click.command(epilog='Example: motionlib generate "a person walks forward" -o walk.bvh --seed 1')
+@click.argument("text")
+@click.option("-o", "--output", "target", type=output(), required=True, help=".bvh, .glb, .npy or .html.")
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Length; the model decides by default.")
+@click.option("--count", type=click.IntRange(1, 1000), default=1, show_default=True, help="How many motions.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Same seed, same bytes.")
+@model_option
+@unit_option
+@json_option
+def generate(
+    text: str, target: Path, seconds: float | None, count: int, seed: int, name: str, unit: str, as_json: bool
+) -> None:
+    """Make motion that shows TEXT.
+
+    With --count, files are numbered (walk_1.bvh, walk_2.bvh, ...); an .html page shows all of them side by side.
+    """
+    from motionlib.export.save import Played, check_suffix, save_all
+    from motionlib.normalize import recover
+
+    check_suffix(target)
+    made = load_model(name).generate([text], seconds, count, seed)
+    motions = [Played(recover(motion.features), motion.fps, motion.text) for motion in made]
+    paths = save_all(target, motions, "m" if unit == "m" else "cm")
+    frames = [len(motion.joints) for motion in motions]
+    facts = {
+        "paths": [str(path) for path in paths],
+        "frames": frames,
+        "fps": motions[0].fps,
+        "seed": seed,
+        "text": text,
+    }
+    lengths = ", ".join(f"{count / motions[0].fps:.2f} s" for count in frames)
+    answer(facts, as_json, f"{' '.join(str(path) for path in paths)}: {lengths}")
+
+
+def _write(target: Path, rows: object, fps: float, text: str, unit: str, as_json: bool) -> None:
+    """Save raw features (T, 263) as motion and say so."""
+    import numpy as np
+
+    from motionlib.export.save import Played, save
+    from motionlib.normalize import recover
+
+    joints = recover(np.asarray(rows))
+    save(target, Played(joints, fps, text), "m" if unit == "m" else "cm")
+    facts = {"path": str(target), "frames": len(joints), "fps": fps}
+    answer(facts, as_json, f"{target}: {len(joints)} frames at {fps:g} Hz")
