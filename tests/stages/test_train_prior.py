@@ -66,6 +66,7 @@ def folder(tmp_path, monkeypatch):
     settings = yaml.safe_load((ROOT / "params.yaml").read_text())
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings | {"priors": {"tiny": ENTRY}}))
     write_inputs(tmp_path, split_of)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})  # one thread: other tests run beside this one
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
