@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from motionlib import params
+from motionlib.artifacts import read_json
 from motionlib.evaluation.intervals import paired_difference
 from motionlib.params import Promote
 
@@ -55,6 +58,17 @@ def judge(challenger: Mapping[str, Any], champion: Mapping[str, Any] | None, set
     if settings.text_metric and not same_evaluator:
         reason += f" {settings.text_metric} was left out: the two were judged by different evaluators."
     return Verdict(worst.outcome, reason, evidence)
+
+
+def of_bundles(challenger: Path, champion: Path | None, settings: Promote | None = None) -> Verdict:
+    """The same for two bundles' folders, which hold their reports; settings from params.yaml if none are given."""
+    chosen = settings or params.load().promote
+    return judge(_report(challenger), _report(champion) if champion else None, chosen)
+
+
+def _report(bundle: Path) -> Mapping[str, Any]:
+    report: Mapping[str, Any] = read_json(bundle / "reports" / "evaluate.json")
+    return report
 
 
 def _compare(metric: str, challenger: Mapping[str, Any], champion: Mapping[str, Any], settings: Promote) -> Verdict:

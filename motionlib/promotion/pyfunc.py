@@ -16,11 +16,11 @@ class MotionPyfunc(PythonModel):  # type: ignore[misc]
 
         self.bundle = Bundle.load(Path(context.artifacts["bundle"]))
 
-    def predict(self, context: PythonModelContext, model_input: Any, params: dict[str, Any] | None = None) -> Any:  # noqa: ARG002
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ARG002 (MLflow's)
         """One motion per text.
 
         Args:
-            model_input: Sentences: a list, or a table with one column.
+            context: MLflow's. model_input: Sentences: a list, or a table with one column.
             params: `seed`, and `seconds` (0: the model decides).
 
         Returns:

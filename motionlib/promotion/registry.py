@@ -1,6 +1,7 @@
 """Bundles in MLflow's registry, and who of them is champion. The journal decides; MLflow's aliases mirror it."""
 
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,21 +80,22 @@ def register(folder: Path, run_id: str, tags: Mapping[str, str]) -> tuple[str, b
     version = _log_model(folder, run_id)
     client = store.client()
     for name, value in {**tags, BUNDLE_TAG: identity}.items():
-        client.set_model_version_tag(NAME, version, name, str(value)[: store.VALUE_CHARACTERS])
+        client.set_model_version_tag(NAME, version, store.tag_name(name), str(value)[: store.VALUE_CHARACTERS])
     client.set_registered_model_alias(NAME, CHALLENGER, version)
     return version, True
 
 
 def _log_model(folder: Path, run_id: str) -> str:
     """Log the bundle as a pyfunc made of code, and register that."""
-    os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
+    os.environ.update(MLFLOW_ALLOW_PICKLE_DESERIALIZATION="false", MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR="false")
     import mlflow
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
     mlflow.set_tracking_uri(os.environ["MLFLOW_TRACKING_URI"])
     params = ParamSchema([ParamSpec("seed", DataType.long, 0), ParamSpec("seconds", DataType.double, 0.0)])
-    with mlflow.start_run(run_id=run_id, log_system_metrics=False):
+    with warnings.catch_warnings(), mlflow.start_run(run_id=run_id, log_system_metrics=False):
+        warnings.simplefilter("ignore", UserWarning)  # MLflow would like an example, and to run the model on it
         info = mlflow.pyfunc.log_model(
             name="bundle",
             python_model=str(Path(__file__).with_name("pyfunc.py")),
@@ -108,6 +110,16 @@ def _log_model(folder: Path, run_id: str) -> str:
 def champion() -> str | None:
     """Version of the champion, as the journal says."""
     return journal.champion(journal.entries())
+
+
+def champion_folder() -> Path | None:
+    """Folder of the champion's bundle, or None as long as there is no champion."""
+    return folder_of(CHAMPION) if champion() else None
+
+
+def decided(version: str) -> bool:
+    """Whether the journal holds a decision on this version already."""
+    return any(entry.version == version for entry in journal.entries())
 
 
 def promote(version: str, who: str, why: str, evidence: Mapping[str, Any] | None = None) -> journal.Entry:

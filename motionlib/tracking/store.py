@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import threading
 import time
 import warnings
@@ -18,6 +19,7 @@ PARENT_TAG, RUN_NAME_TAG, NOTE_TAG = "mlflow.parentRunId", "mlflow.runName", "ml
 BATCH_METRICS, BATCH_PARAMS, BATCH_TAGS = 1000, 100, 100  # MLflow's limits of one log_batch
 VALUE_CHARACTERS = 5000  # of a tag or parameter; MLflow's limit is 8000 and 6000
 DIGEST_CHARACTERS = 36  # MLflow's limit of a dataset's digest
+FORBIDDEN = re.compile(r"[^\w\-. :/]")  # in names of tags, parameters and metrics
 SECONDS_BETWEEN_BATCHES = 2.0
 SECONDS_BETWEEN_SAMPLES = 5.0
 
@@ -81,6 +83,12 @@ def find_run(tag: str, value: str) -> str | None:
     condition = f"tags.`{tag}` = '{value}' and attributes.status = 'FINISHED'"
     runs = client().search_runs([experiment()], condition, max_results=1, order_by=["attributes.start_time DESC"])
     return str(runs[0].info.run_id) if runs else None
+
+
+def log_metrics(run_id: str, values: Mapping[str, float]) -> None:
+    """Note final numbers of a run."""
+    for start in range(0, len(every := _metrics(values, int(time.time() * 1000), 0)), BATCH_METRICS):
+        client().log_batch(run_id, metrics=every[start : start + BATCH_METRICS])
 
 
 def log_file(run_id: str, file: Path, folder: str) -> None:
@@ -191,14 +199,19 @@ def manifest_digest(path: str) -> str:
     return hashlib.sha256(manifest.read_bytes()).hexdigest() if manifest.is_file() else "unknown"
 
 
+def tag_name(name: str) -> str:
+    """A name as MLflow allows it: `train_tokenizer@vq_512` becomes `train_tokenizer:vq_512`."""
+    return FORBIDDEN.sub(":", name)
+
+
 def _short(values: Mapping[str, str]) -> dict[str, str]:
-    return {name: str(value)[:VALUE_CHARACTERS] for name, value in values.items()}
+    return {tag_name(name): str(value)[:VALUE_CHARACTERS] for name, value in values.items()}
 
 
 def _metrics(values: Mapping[str, float], time_ms: int, step: int) -> list[Any]:
     from mlflow.entities import Metric
 
-    return [Metric(name, float(value), time_ms, step) for name, value in values.items()]
+    return [Metric(tag_name(name), float(value), time_ms, step) for name, value in values.items()]
 
 
 def _log_dataset(run_id: str, name: str, path: str, digest: str) -> None:

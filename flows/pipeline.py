@@ -1,0 +1,77 @@
+"""Flow `retrain`: new mocap in, a better champion out. Read it as a table of contents."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, runtime, task
+from prefect.cache_policies import NO_CACHE
+
+from flows import active, delivery, graph, lineage, results
+from flows.run_stage import Journey, stage_task
+from flows.source_code import CodeMemory
+from motionlib.promotion import gate, registry
+
+WHO = "flow retrain"
+
+
+@flow(name="retrain", log_prints=False)
+def retrain(raw: str | None = None) -> dict[str, Any]:
+    """Bring everything up to date, in the order of the data, and put the result before the gate.
+
+    Args:
+        raw: A folder or archive of mocap to bring in first.
+
+    Returns:
+        What `.motionlib/last_run.json` holds.
+    """
+    delivered = step(delivery.bring_in)(raw)
+    memory = CodeMemory()
+    pipeline = graph.read(Path.cwd(), memory)
+    if touched := [stage.name for stage in pipeline.stages if stage.comments]:
+        step(delivery.accept_comments)(touched)
+        pipeline = graph.read(Path.cwd(), memory)
+    stale = graph.stale(pipeline.stages)
+    if stale:
+        step(delivery.check_settings)()
+    with active.run(tags := _tags(delivered)) as parent:
+        journey = Journey(parent, tags, pipeline.remote)
+        for stage in pipeline.stages:
+            stage_task(stage, stale.get(stage.name), journey)()
+        graph.read(Path.cwd(), memory)  # what has run now is remembered by what its code means
+        memory.save()
+        commit = step(lineage.save)()
+        decision = step(decide)(journey, commit)
+        return results.publish(journey, decision, commit)
+
+
+def decide(journey: Journey, commit: str) -> dict[str, Any]:
+    """Register the bundle if it is a new one, hold it against the champion, and promote it if the gate lets it pass."""
+    bundle = Path("models/bundle")
+    made = {f"stage_version.{one.stage}": one.version for one in journey.outcomes}
+    tags = {**journey.tags, **made, **graph.hashes(graph.locked()["bundle"]), "lineage.commit": commit}
+    version, new = registry.register(bundle, journey.parent, tags)
+    if not new and registry.decided(version):
+        return {"version": version, "new": False, "outcome": "", "reason": "The bundle is the one of before."}
+    verdict = gate.of_bundles(bundle, registry.champion_folder())
+    evidence = {"verdict": verdict.outcome, **verdict.evidence, "lineage": commit, "run": journey.parent}
+    if verdict.outcome == gate.PASS:
+        registry.promote(version, WHO, verdict.reason, evidence)
+    else:
+        registry.reject(version, WHO, verdict.reason, evidence)
+    return {"version": version, "new": new, "outcome": verdict.outcome, "reason": verdict.reason}
+
+
+def step(function: Any) -> Any:
+    """A function as a task of its own, named like it."""
+    name = function.__name__.replace("_", " ")
+    return task(function, name=name, task_run_name=name, cache_policy=NO_CACHE, persist_result=False)
+
+
+def _tags(delivered: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "git.commit": lineage.head(),
+        "git.dirty": str(lineage.dirty()).lower(),
+        "prefect.flow_run_id": str(runtime.flow_run.id or ""),
+        "deliveries": ", ".join(delivered["deliveries"]),
+    }
