@@ -163,7 +163,7 @@ def jump(build: Build, how: Manner, forward: float = 0.0) -> Pose:
     pose.hips[:, 0] += 0.35 * bent
     pose.spine[:, 0] += 0.55 * bent
     pose.head[:, 0] -= 0.4 * bent
-    arms = ease(t, keys, [0.05, -0.9, 1.9 * how.size, 1.0, 0.5, 0.05])
+    arms = ease(t, keys, [0.05, -0.65, 1.3 * how.size, 0.9, 0.5, 0.05])
     for side in SIDES:
         pose.arms[side].swing = arms
         pose.arms[side].bend = 0.25 + 0.5 * bent
