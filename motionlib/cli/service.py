@@ -21,6 +21,7 @@ def board(folder: Path | None, host: str, port: int, as_json: bool) -> None:
 
     With --export the same pages are written as files that open from disk.
     """
+    _need_fastapi()
     if folder is not None:
         from motionlib.board.export import export
 
@@ -52,6 +53,19 @@ def params(file: Path, check: bool, as_json: bool) -> None:
         answer({"ok": True, "file": str(file)}, as_json, f"{file} is right")
         return
     answer(read.model_dump(mode="json"), as_json, _yaml(read.model_dump(mode="json")))
+
+
+def _need_fastapi() -> None:
+    """Stop with the way out where only the library is installed.
+
+    Raises:
+        ValueError: If what serves the board is not installed.
+    """
+    from importlib.util import find_spec
+
+    missing = [name for name in ("fastapi", "uvicorn") if find_spec(name) is None]
+    if missing:
+        raise ValueError(f"the board needs {' and '.join(missing)}: pip install 'motionlib[pipeline]'")
 
 
 def _yaml(value: object) -> str:

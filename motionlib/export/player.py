@@ -16,6 +16,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from motionlib.body.skeleton import CANONICAL_JOINTS
+from motionlib.export.numbers import flat
 
 HERE = Path(__file__).parent
 LARGEST_INT16 = 32767
@@ -97,7 +98,7 @@ def environment(folder: Path = HERE) -> Environment:
     loader = FileSystemLoader([folder, HERE])
     templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     templates.globals.update(content_policy=CONTENT_POLICY, style=_verbatim("style.css"), script=_verbatim("player.js"))
-    templates.filters["script_json"] = script_json
+    templates.filters.update(script_json=script_json, flat=flat)
     return templates
 
 

@@ -1,0 +1,97 @@
+"""The page of a run: its key numbers with intervals, its motions playing, its pictures, in one self-contained file."""
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from motionlib.artifacts import read_json
+from motionlib.export.numbers import Card, Reports, at, flat, read_reports, shown
+from motionlib.export.player import Row, environment, read_motions, rows_by_text
+
+MOTIONS = "motions.json"
+STAGES = ("evaluate", "codebook", "train_tokenizer", "train_prior", "train_evaluator", "normalize", "ingest")
+
+
+class Table(NamedTuple):
+    """A table of a page: the first column names, the others hold numbers."""
+
+    id: str
+    title: str
+    note: str
+    heads: Sequence[str]
+    lines: Sequence[Sequence[str]]
+
+
+class Picture(NamedTuple):
+    """A picture as a data URL."""
+
+    url: str
+    caption: str
+
+
+def run_page(reports: Path, tokenizer: str = "", prior: str = "") -> str:
+    """One HTML page of a run; the same reports give the same bytes.
+
+    Args:
+        reports: Folder of the stages' reports. tokenizer, prior: Names of what is bundled; the first ones if empty.
+    """
+    found = read_reports(reports, tokenizer, prior)
+    names = [name for name in (tokenizer, prior) if name]
+    return (
+        environment()
+        .get_template("page.html")
+        .render(
+            title="Run" + (f" of {' and '.join(names)}" if names else ""),
+            lead=_lead(found),
+            cards=cards(found),
+            rows=_rows(reports, prior),
+            tables=tables(found),
+            pictures=_pictures(reports, tokenizer, prior),
+            numbers=[
+                (name.replace("_", " "), list(flat(report))) for name, report in found._asdict().items() if report
+            ],
+        )
+    )
+
+
+def _lead(found: Reports) -> str:
+    """One sentence on what went in."""
+    count = at(found.ingest, "count")
+    if not count:
+        return "No report of the stage `ingest` lies here."
+    kept = count["files"] - count["quarantine"]
+    return (
+        f"{kept:,} of {count['files']:,} files, {shown(at(found.ingest, 'hours'))} hours and "
+        f"{shown(at(found.ingest, 'captions'))} captions went in."
+    )
+
+
+def _rows(reports: Path, prior: str) -> list[Row]:
+    """Motions of `reports/evaluate/<prior>`, those of one text side by side."""
+    found = sorted((reports / "evaluate").rglob(MOTIONS)) if not prior else [reports / "evaluate" / prior / MOTIONS]
+    files = [path for path in found if path.is_file()][:1]
+    return [row for path in files for row in rows_by_text(read_motions(read_json(path), path.as_posix()))]
+
+
+def _pictures(reports: Path, tokenizer: str, prior: str) -> list[Picture]:
+    """Pictures of every stage, those of the models that are bundled where names are given."""
+    chosen = {"codebook": tokenizer, "train_tokenizer": tokenizer, "train_prior": prior, "evaluate": prior}
+    folders = [reports / stage / chosen.get(stage, "") for stage in STAGES]
+    return [_picture(path, reports) for folder in folders for path in sorted(folder.rglob("*.png"))]
+
+
+def _picture(path: Path, reports: Path) -> Picture:
+    url = "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
+    parts = path.relative_to(reports).with_suffix("").parts
+    return Picture(url, " · ".join(part.replace("_", " ") for part in parts))
+
+
+def cards(found: Reports) -> list[Card]:
+    """The numbers that a person wants first; those that no report holds are left out."""
+    return []
+
+
+def tables(found: Reports) -> list[Table]:
+    """The comparisons that give those numbers a meaning; those that no report holds are left out."""
+    return []
