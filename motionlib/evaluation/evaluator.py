@@ -49,6 +49,8 @@ class EvaluatorConfig(Section):
     temperature: PositiveFloat = Field(default=0.1, description="of the contrastive loss")
     min_frames: PositiveInt = Field(default=40, description="frames kept at least of a training motion when cropped")
     max_frames: PositiveInt = Field(default=196, description="frames of a training motion at most")
+    pretrain_steps: NonNegativeInt = Field(default=0, description="of the movement encoder as auto-encoder first")
+    freeze_movement: bool = Field(default=False, description="keep the pre-trained movement encoder, as published")
 
 
 class PairBatch(NamedTuple):
@@ -166,7 +168,8 @@ class Evaluator(nn.Module):
         for start in range(0, len(by_length), EMBED_BATCH):
             part = by_length[start : start + EMBED_BATCH]
             padded, frames = pad([motions[number] for number in part])
-            embeddings[part] = self.forward_motion(padded, frames).cpu().numpy()
+            embedded = self.forward_motion(padded.to(self.mean.device), frames.to(self.mean.device))
+            embeddings[part] = embedded.cpu().numpy()
         return embeddings
 
     @torch.no_grad()
@@ -175,11 +178,28 @@ class Evaluator(nn.Module):
         embeddings = np.zeros((len(rows), self.config.embedding), dtype=np.float32)
         for start in range(0, len(rows), EMBED_BATCH):
             words, tokens = text_inputs(table, rows[start : start + EMBED_BATCH], self.config.sentence)
-            embeddings[start : start + EMBED_BATCH] = self.forward_text(words, tokens).cpu().numpy()
+            embedded = self.forward_text(words.to(self.mean.device), tokens.to(self.mean.device))
+            embeddings[start : start + EMBED_BATCH] = embedded.cpu().numpy()
         return embeddings
 
 
 EVALUATORS: dict[str, type[Evaluator]] = {"guo": Evaluator}
+
+
+def make(kind: str, settings: Mapping[str, Any], mean: Float32, std: Float32, text_dim: int) -> Evaluator:
+    """An untrained evaluator of a kind of EVALUATORS with the weights that torch's global seed gives it.
+
+    Args:
+        settings: `train_evaluator.model` of params.yaml.
+        mean, std: (D,) of the training features. text_dim: E of data/text.
+
+    Raises:
+        ValueError: If the kind is unknown or a setting is none of its Config.
+    """
+    if kind not in EVALUATORS:
+        raise ValueError(f"unknown kind of evaluator {kind!r}; known: {sorted(EVALUATORS)}")
+    made = EVALUATORS[kind]
+    return made(made.Config.model_validate(dict(settings)), mean, std, text_dim)
 
 
 def pad(motions: Sequence[Float32]) -> tuple[Tensor, Tensor]:
@@ -218,10 +238,8 @@ def load(folder: Path) -> Evaluator:
         ValueError: If its kind is unknown or its weights are not those its id names.
     """
     weights, card = read_model(folder)
-    if card["kind"] not in EVALUATORS:
-        raise ValueError(f"{folder}: unknown kind {card['kind']!r}; known: {sorted(EVALUATORS)}")
-    known = EVALUATORS[card["kind"]]
-    model = known(known.Config(**card["config"]), weights["mean"], weights["std"], card["text_dim"])
+    with torch.random.fork_rng(devices=[]):  # the random start, soon overwritten, shall not disturb other draws
+        model = make(card["kind"], card["config"], weights["mean"], weights["std"], card["text_dim"])
     model.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
     if model.id != card["id"]:
         raise ValueError(f"{folder}: weights are not those of evaluator {card['id']}")

@@ -57,14 +57,16 @@ class Pairs:
         """Clip of each motion: what hangs together in an interval."""
         return [motion.clip for motion in self.motions]
 
-    def first_captions(self) -> list[int]:
-        """One caption_id per motion: its first."""
-        return [motion.captions[0] for motion in self.motions]
+    @cached_property
+    def cases(self) -> list[tuple[int, int]]:
+        """Every (motion number, caption_id): what is generated and scored."""
+        return [(number, caption) for number, motion in enumerate(self.motions) for caption in motion.captions]
 
-    def drawn_captions(self, seed: int) -> list[int]:
-        """One caption_id per motion, drawn anew for every seed, as each repeat of the published protocol does."""
+    def draw(self, seed: int) -> list[int]:
+        """One case per motion, drawn anew for every seed, as each repeat of the published protocol draws a caption."""
         rng = np.random.default_rng(seed)
-        return [motion.captions[int(rng.integers(len(motion.captions)))] for motion in self.motions]
+        first = np.cumsum([0, *(len(motion.captions) for motion in self.motions)])
+        return [int(start + rng.integers(len(m.captions))) for start, m in zip(first, self.motions, strict=False)]
 
     @cached_property
     def told(self) -> list[set[int]]:
@@ -122,19 +124,23 @@ class Batches:
         pairs: Training motions. text: data/text. config: Of the evaluator. size: B; less if there are fewer motions.
     """
 
-    def __init__(self, pairs: Pairs, text: TextTable, config: EvaluatorConfig, size: int) -> None:
-        self.pairs, self.text, self.config = pairs, text, config
+    def __init__(
+        self, pairs: Pairs, text: TextTable, config: EvaluatorConfig, size: int, device: torch.device | str = "cpu"
+    ) -> None:
+        self.pairs, self.text, self.config, self.device = pairs, text, config, device
         self.size = min(size, len(pairs))
 
     def draw(self, generator: torch.Generator) -> PairBatch:
         """One batch, all randomness from `generator`; no motion twice in it."""
-        numbers = torch.randperm(len(self.pairs), generator=generator)[: self.size].tolist()
-        chances = torch.rand((self.size, 4), generator=generator).tolist()
+        place = generator.device
+        numbers = torch.randperm(len(self.pairs), generator=generator, device=place)[: self.size].tolist()
+        chances = torch.rand((self.size, 4), generator=generator, device=place).tolist()
         captions = [
             _pick(self.pairs.motions[n].captions, chance[0]) for n, chance in zip(numbers, chances, strict=True)
         ]
         motions = [self._crop(self.pairs.rows(n), chance) for n, chance in zip(numbers, chances, strict=True)]
-        return batch_of(self.pairs, self.text, numbers, captions, motions, self.config.sentence)
+        batch = batch_of(self.pairs, self.text, numbers, captions, motions, self.config.sentence)
+        return to_device(batch, self.device)
 
     def _crop(self, rows: Float32, chance: Sequence[float]) -> Float32:
         """Half of the time the whole, as far as `max_frames` go; else a random part of at least `min_frames`."""
@@ -159,6 +165,18 @@ def batch_of(
     same = torch.from_numpy(pairs.positives(captions, numbers))
     ids = tuple(pairs.motions[number].clip for number in numbers)
     return PairBatch(padded, frames, words, tokens, None, same, ids)
+
+
+def to_device(batch: PairBatch, device: torch.device | str) -> PairBatch:
+    """The same batch where a model lies."""
+    return batch._replace(
+        motion=batch.motion.to(device),
+        frames=batch.frames.to(device),
+        words=batch.words.to(device),
+        tokens=batch.tokens.to(device),
+        tags=None if batch.tags is None else batch.tags.to(device),
+        same=batch.same.to(device),
+    )
 
 
 def _pick(captions: tuple[int, ...], chance: float) -> int:

@@ -1,0 +1,98 @@
+"""What a tokenizer loses: held-out motion against what comes back from its codes, with baselines and intervals.
+
+A tokenizer is known here only as `reconstruct`: raw features (T, D) of one piece in, as many rows out.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from motionlib.artifacts import FeatureSet, Float32
+from motionlib.evaluation.intervals import Float64, bootstrap
+from motionlib.evaluation.reconstruction import heading_free, mpjpe, nearest_frame_error, pa_mpjpe
+from motionlib.normalize.humanml263 import recover
+
+LONGEST = 196  # rows; the published cap on a clip (HumanML3D), beyond which heading drifts for ever
+RESAMPLES = 1000  # of the bootstrap over clips
+SEED = 0
+NEAREST_EVERY = 10  # frames between those for which the nearest training frame is searched: it costs T x N
+MM = 1000.0
+
+Reconstruct = Callable[[Float32], Float32]
+
+
+class Piece(NamedTuple):
+    """At most LONGEST rows (T, D) of clip `clip`, a multiple of the tokenizer's step."""
+
+    clip: str
+    rows: Float32
+
+
+def pieces(features: FeatureSet, split: str, step: int) -> list[Piece]:
+    """The clips of a split, unmirrored, cut into pieces of at most 196 rows; rests shorter than a step are left out."""
+    longest = LONGEST // step * step
+    found = []
+    for clip in features.split(split, mirror=False):
+        rows = features.of(clip)
+        cut = [rows[start : start + longest] for start in range(0, len(rows), longest)]
+        found += [Piece(clip.id, piece[: len(piece) // step * step]) for piece in cut if len(piece) >= step]
+    return found
+
+
+def mean_error(found: Sequence[Piece], reconstruct: Reconstruct) -> dict[str, float]:
+    """For a validation: frame-weighted MPJPE in mm, and the part of it that is pose rather than heading."""
+    errors = [_errors(piece.rows, reconstruct(piece.rows)) for piece in found]
+    return {name: float(np.concatenate([e[name] for e in errors]).mean()) for name in ("mpjpe_mm", "pose_mm")}
+
+
+def report(features: FeatureSet, reconstruct: Reconstruct, step: int, split: str = "test") -> dict[str, Any]:
+    """Reconstruction of a split with its baselines, all in mm with 95 % intervals over clips.
+
+    Returns:
+        `mpjpe_mm`, `pose_mm` (heading taken out), `pa_mpjpe_mm`, `mean_pose_mm` (the mean features instead of each
+        row), `nearest_training_frame_mm` (pose only; every 10th frame of
+        both sides); `ratio` is MPJPE over the mean pose's.
+        {"clips": 0} if the split is empty.
+    """
+    found = pieces(features, split, step)
+    if not found:
+        return {"clips": 0, "frames": 0}
+    errors = [_errors(piece.rows, reconstruct(piece.rows), features.mean) for piece in found]
+    clips = [piece.clip for piece in found]
+    numbers: dict[str, Any] = {"clips": len(set(clips)), "frames": sum(len(piece.rows) for piece in found)}
+    for name in errors[0]:
+        numbers[name] = _interval([error[name] for error in errors], clips)
+    numbers["nearest_training_frame_mm"] = _interval(_nearest(found, features), clips)
+    numbers["ratio"] = numbers["mpjpe_mm"]["mean"] / numbers["mean_pose_mm"]["mean"]
+    return numbers
+
+
+def headline(numbers: dict[str, Any]) -> dict[str, float]:
+    """The few numbers of a report that a person compares between runs."""
+    named = {f"test_{name}": value["mean"] for name, value in numbers.items() if isinstance(value, dict)}
+    return named | ({"test_ratio": numbers["ratio"]} if "ratio" in numbers else {})
+
+
+def _errors(real: Float32, made: Float32, mean: Float32 | None = None) -> dict[str, Float64]:
+    truth, answer = recover(real), recover(made)
+    errors = {
+        "mpjpe_mm": MM * mpjpe(answer, truth),
+        "pose_mm": MM * mpjpe(heading_free(made), heading_free(real)),
+    }
+    if mean is not None:
+        errors["pa_mpjpe_mm"] = MM * pa_mpjpe(answer, truth)
+        errors["mean_pose_mm"] = MM * mpjpe(recover(np.broadcast_to(mean, real.shape)), truth)
+    return errors
+
+
+def _nearest(found: Sequence[Piece], features: FeatureSet) -> list[Float64]:
+    training = [heading_free(features.of(clip)[::NEAREST_EVERY]) for clip in features.split("train")]
+    known = np.concatenate(training)
+    return [MM * nearest_frame_error(heading_free(piece.rows[::NEAREST_EVERY]), known) for piece in found]
+
+
+def _interval(errors: Sequence[Float64], clips: Sequence[str]) -> dict[str, float]:
+    means = np.array([error.mean() for error in errors])
+    weights = np.array([len(error) for error in errors], dtype=np.float64)
+    return bootstrap(means, RESAMPLES, SEED, weights, groups=clips).report()
