@@ -40,7 +40,7 @@ def canonical_joints(clip: Clip, fps: float) -> FloatArray:
     share = mapping.share[:, None]
     joints: FloatArray = (1.0 - share) * positions[:, mapping.first] + share * positions[:, mapping.second]
     if toes_ahead(joints) < 0.0:
-        raise UnmappedSkeletonError(f"clip {clip.info.id}: the toes point backwards; left and right look swapped")
+        raise UnmappedSkeletonError(f"clip {clip.info.id}: the toes lie behind the shins; left and right look swapped")
     return joints
 
 
@@ -85,15 +85,18 @@ def mirrored(joints: ArrayLike) -> FloatArray:
 
 
 def toes_ahead(joints: FloatArray) -> float:
-    """Metres by which the toes (of (T, 22, 3)) lie ahead of the ankles, as seen from hips and spine; the median frame.
+    """Metres by which the toes (of (T, 22, 3)) lie before the shins, the median of both feet in all frames.
 
-    Ahead is what left x up says; in a body whose sides are swapped the toes point backwards.
+    Before is where (right to left hip) x (ankle to knee) points; in a body whose sides are swapped the toes lie behind.
+    Measured against the shin because in a run or a somersault toes do point back in space.
     """
     across = joints[:, _JOINT["left_hip"]] - joints[:, _JOINT["right_hip"]]
-    up = joints[:, _JOINT["neck"]] - joints[:, _JOINT["pelvis"]]
-    ahead = rotations.normalise(np.cross(across, up))
-    feet = [joints[:, _JOINT[f"{side}_foot"]] - joints[:, _JOINT[f"{side}_ankle"]] for side in ("left", "right")]
-    return float(np.median((ahead * (feet[0] + feet[1]) / 2.0).sum(-1)))
+    before = []
+    for side in ("left", "right"):
+        knee, ankle, toe = (joints[:, _JOINT[f"{side}_{part}"]] for part in ("knee", "ankle", "foot"))
+        ahead = rotations.normalise(np.cross(across, knee - ankle))
+        before.append((ahead * (toe - ankle)).sum(-1))
+    return float(np.median(before))
 
 
 def _other_side(name: str) -> str:

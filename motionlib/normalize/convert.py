@@ -38,12 +38,14 @@ class Converted(NamedTuple):
 
     Attributes:
         features: (T - 1, 263). mirror: the same of the mirrored take, if asked for.
+        rig: Delivery and skeleton, for people.
         lengths: (22,) m, mean over frames; what the retargeting then evens out.
-        pose: (22, 3) m, the middle frame as the features see it.
+        pose: (22, 3) m, the first frame as the features see it: facing +z.
     """
 
     features: Float32 | None = None
     mirror: Float32 | None = None
+    rig: str = ""
     lengths: FloatArray | None = None
     pose: FloatArray | None = None
     reason: str = ""
@@ -62,7 +64,8 @@ def convert(clip: Clip, mirror: bool, config: Normalize) -> Converted:
     except ValueError as error:
         return Converted(reason="degenerate", message=f"clip {clip.info.id}: {error}")
     lengths = np.linalg.norm(bones(joints, CANONICAL_PARENTS), axis=-1).mean(axis=0)
-    return Converted(features, image, lengths, aligned(joints)[len(joints) // 2])
+    rig = f"{clip.info.delivery}: {clip.skeleton.joint_count} joints, {clip.skeleton.names[1]}"
+    return Converted(features, image, rig, lengths, aligned(joints)[0])
 
 
 def convert_all(library: ClipLibrary, mirror: Sequence[bool], config: Normalize, workers: int) -> Iterator[Converted]:

@@ -69,8 +69,8 @@ class Normalized:
     Attributes:
         clips, items: As in FeatureSet. caption_ids: Number of each unique caption.
         captions_left_out: How many, by reason.
-        lengths: By delivery, mean bone lengths (22,) m of each take.
-        poses: By delivery, one pose (22, 3) m.
+        lengths: By rig, mean bone lengths (22,) m of each take.
+        poses: By rig, one pose (22, 3) m.
         lowest, highest: (263,) over all rows.
         moments: Of the rows of the training clips, or None while there is none.
     """
@@ -103,8 +103,8 @@ class Normalized:
         if one.features is None or one.lengths is None or one.pose is None:
             self.left_out.append(LeftOut(info.id, one.reason, one.message))
             return
-        self.lengths.setdefault(info.delivery, []).append(one.lengths)
-        self.poses.setdefault(info.delivery, one.pose)
+        self.lengths.setdefault(one.rig, []).append(one.lengths)
+        self.poses.setdefault(one.rig, one.pose)
         found = spans(info.captions, len(one.features), config.fps, split, config.min_frames, config.max_frames)
         self.captions_left_out.update(found.left_out)
         self._add_clip(info, split, one.features, False, rows, found.kept)

@@ -17,13 +17,13 @@ from motionlib.normalize.library import Normalized
 FloatArray = NDArray[np.float64]
 
 SECONDS_PER_HOUR = 3600.0
-MOST_BODIES = 8  # deliveries shown in the picture
+MOST_BODIES = 8  # rigs shown in the picture
 DOTS_PER_INCH = 110
 _COLOURS = {"left": "#b5541c", "right": "#3b6ea5"}
 
 
 def report(done: Normalized, fps: float) -> Report:
-    """Numbers of a normalised library, and a picture of one pose per delivery."""
+    """Numbers of a normalised library, and a picture of one pose per rig."""
     real = [clip for clip in done.clips if not clip.mirror]
     numbers = {
         "clips": {
@@ -46,7 +46,7 @@ def report(done: Normalized, fps: float) -> Report:
 
 
 def bodies(poses: Mapping[str, FloatArray]) -> bytes:
-    """PNG: one pose (22, 3) m per delivery, from the front and from its right; left limbs orange, right ones blue."""
+    """PNG: one pose (22, 3) m per rig, from behind and from its right; left limbs orange, right ones blue."""
     shown = sorted(poses)[:MOST_BODIES]
     figure = Figure(figsize=(2.4 * max(len(shown), 1), 5.2), layout="constrained")
     for column, name in enumerate(shown):
@@ -55,7 +55,7 @@ def bodies(poses: Mapping[str, FloatArray]) -> bytes:
             _draw(axes, poses[name], axis)
             axes.set_xlabel(f"{towards}, m")
             if row == 0:
-                axes.set_title(name, fontsize="small")
+                axes.set_title(name.replace(": ", "\n"), fontsize="x-small")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     return buffer.getvalue()

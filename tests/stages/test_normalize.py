@@ -137,8 +137,8 @@ def test_the_report_names_what_is_left_out(stage):
         "d1/take11": "unmapped",
     }
     assert sum(split["clips"] for split in numbers["splits"].values()) == 10
-    assert set(numbers["bone_ratio"]) == {"d0", "d1"}
-    assert numbers["bone_ratio"]["d0"]["left_knee"] == pytest.approx(0.4 / 0.3936, abs=1e-3)
+    assert set(numbers["bone_ratio"]) == {"d0: 20 joints, Chest", "d1: 20 joints, Chest"}
+    assert numbers["bone_ratio"]["d0: 20 joints, Chest"]["left_knee"] == pytest.approx(0.4 / 0.3936, abs=1e-3)
     assert Path("reports/normalize/bodies.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -192,8 +192,16 @@ def test_a_knee_that_does_not_hang_on_its_hip_is_refused():
 
 def test_swapped_sides_are_refused():
     skeleton = rig(lambda side, part: {"Left": "Right", "Right": "Left"}[side] + part)
-    with pytest.raises(UnmappedSkeletonError, match="toes point backwards"):
+    with pytest.raises(UnmappedSkeletonError, match="left and right look swapped"):
         canonical_joints(take(skeleton), 20.0)
+
+
+def test_a_runner_whose_toes_point_back_is_not_taken_for_swapped():
+    clip = take(rig())
+    for name, angle in (("LeftLeg", 1.8), ("RightLeg", 1.8), ("LeftFoot", 0.3), ("RightFoot", 0.3)):
+        clip.local_quat[:, clip.skeleton.names.index(name)] = rotations.from_euler([angle], "X")
+    joints = canonical_joints(clip, 20.0)[0]
+    assert (joint(joints, "left_foot") - joint(joints, "left_ankle"))[2] < 0
 
 
 @pytest.mark.parametrize(("fps", "every"), [(120.0, 6), (60.0, 3), (100.0, 5), (20.0, 1)])
