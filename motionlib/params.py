@@ -16,6 +16,7 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    model_validator,
 )
 
 
@@ -45,6 +46,12 @@ class Normalize(Section):
     val_share: PositiveFloat = Field(lt=0.5, description="share of takes held out for validation")
     split_seed: int = Field(description="another number gives another split")
 
+    @model_validator(mode="after")
+    def _pieces_are_long_enough(self) -> "Normalize":
+        if self.max_frames < 2 * self.min_frames:
+            raise ValueError("max_frames must be at least twice min_frames: longer spans are cut into equal pieces")
+        return self
+
 
 class Text(Section):
     """Parameters of the `encode_text` stage."""
@@ -68,6 +75,7 @@ class Train(Section):
     weight_decay: NonNegativeFloat = 0.0
     clip_norm: NonNegativeFloat = Field(default=0.0, description="0: gradients are not clipped")
     ema_decay: NonNegativeFloat = Field(default=0.0, lt=1.0, description="EMA of weights; 0: off")
+    precision: Literal["fp32", "bf16"] = Field(default="fp32", description="of layers in training; weights stay fp32")
     checkpoint_every: PositiveInt = Field(description="steps between checkpoints")
     validate_every: PositiveInt = Field(description="steps between validations")
     patience: NonNegativeInt = Field(default=0, description="validations without gain before stopping; 0: never")
