@@ -1,1 +1,1 @@
-"""(being built)"""
+"""Rotations, skeletons and kinematics: numpy float64, no files."""
