@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow.models
+import pandas as pd  # type: ignore[import-untyped]
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
 
@@ -16,11 +17,16 @@ class MotionPyfunc(PythonModel):  # type: ignore[misc]
 
         self.bundle = Bundle.load(Path(context.artifacts["bundle"]))
 
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ARG002 (MLflow's)
+    def predict(
+        self,
+        context: PythonModelContext,  # noqa: ARG002 (MLflow's signature)
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,
+    ) -> list[dict[str, Any]]:
         """One motion per text.
 
         Args:
-            context: MLflow's. model_input: Sentences: a list, or a table with one column.
+            model_input: Sentences, as a table with one column, which MLflow makes of a list.
             params: `seed`, and `seconds` (0: the model decides).
 
         Returns:
@@ -29,16 +35,9 @@ class MotionPyfunc(PythonModel):  # type: ignore[misc]
         from motionlib.normalize import positions_of
 
         chosen = params or {}
-        motions = self.bundle.generate(
-            _texts(model_input), seconds=chosen.get("seconds") or None, seed=int(chosen.get("seed", 0))
-        )
+        texts = [str(text) for text in model_input.iloc[:, 0]]
+        motions = self.bundle.generate(texts, chosen.get("seconds") or None, seed=int(chosen.get("seed", 0)))
         return [{"text": one.text, "fps": one.fps, "joints": positions_of(one.features)} for one in motions]
-
-
-def _texts(given: Any) -> list[str]:
-    if hasattr(given, "iloc"):  # a pandas table, which MLflow makes of a list
-        return [str(text) for text in given.iloc[:, 0]]
-    return [given] if isinstance(given, str) else [str(text) for text in given]
 
 
 mlflow.models.set_model(MotionPyfunc())

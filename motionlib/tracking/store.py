@@ -35,7 +35,8 @@ def client() -> Any:
     LOCAL_DATABASE.parent.mkdir(exist_ok=True)
     from mlflow import MlflowClient
 
-    return MlflowClient()
+    uri = os.environ["MLFLOW_TRACKING_URI"]
+    return MlflowClient(uri, uri)
 
 
 @cache

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 REPO = Path(__file__).resolve().parents[2]
 
 BVH = """HIERARCHY
@@ -111,7 +109,11 @@ class Project:
         dropped = ("PREFECT_", "MLFLOW_", "MOTIONLIB_", "GIT_", "COV_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        return kept | {"PYTHONPATH": str(REPO), "PATH": path, "DVC_SITE_CACHE_DIR": str(self.folder.parent / "dvc-site")}
+        return kept | {
+            "PYTHONPATH": str(REPO),
+            "PATH": path,
+            "DVC_SITE_CACHE_DIR": str(self.folder.parent / "dvc-site"),
+        }
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -169,8 +171,3 @@ def make_project(folder: Path) -> Project:
     ):
         project.command("git", *arguments)
     return project
-
-
-@pytest.fixture
-def project(tmp_path):
-    return make_project(tmp_path / "project")
