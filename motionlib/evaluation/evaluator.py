@@ -23,6 +23,7 @@ from motionlib.evaluation.losses import contrastive, margin_negative, margin_pos
 from motionlib.evaluation.networks import UNIT, MotionEncoder, MovementEncoder, TextEncoder
 from motionlib.normalize.layout import CONTACTS
 from motionlib.params import Section
+from motionlib.text import require
 from motionlib.training import Loss
 
 TAIL = 4  # zero frames after every motion, more than the 3 that the convolutions see of them
@@ -222,22 +223,37 @@ def text_inputs(table: TextTable, rows: Sequence[int], sentence: bool) -> tuple[
     return torch.from_numpy(words), torch.tensor([max(1, len(one)) for one in states])
 
 
-def save(folder: Path, model: Evaluator, facts: Mapping[str, Any]) -> None:
-    """Write models/evaluator; `facts` go onto its card."""
-    kind = next(name for name, known in EVALUATORS.items() if type(model) is known)
-    card = {"kind": kind, "config": model.config.model_dump(), "text_dim": model.text_dim, "id": model.id}
-    weights = {name: tensor.detach().cpu().numpy() for name, tensor in model.state_dict().items()}
-    write_model(folder, weights, {**facts, **card})
+def save(folder: Path, model: Evaluator, text_encoder: Mapping[str, Any]) -> None:
+    """Write models/evaluator with all that rebuilds it.
+
+    Args:
+        text_encoder: {"spec", "digest", "dim"} of the encoder it learned with.
+    """
+    card = {
+        "kind": next(name for name, known in EVALUATORS.items() if type(model) is known),
+        "config": model.config.model_dump(),
+        "text_dim": model.text_dim,
+        "text_encoder": dict(text_encoder),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "id": model.id,
+    }
+    write_model(folder, {name: tensor.detach().cpu().numpy() for name, tensor in model.state_dict().items()}, card)
 
 
-def load(folder: Path) -> Evaluator:
+def load(folder: Path, text_encoder: Mapping[str, Any] | None = None) -> Evaluator:
     """Read models/evaluator, in eval mode.
+
+    Args:
+        text_encoder: {"spec", "digest", "dim"} of the encoder that its texts will come from; it is checked.
 
     Raises:
         BadArtifactError: If the folder is not a finished model.
+        BadEncoderError: If the evaluator learned with another text encoder.
         ValueError: If its kind is unknown or its weights are not those its id names.
     """
     weights, card = read_model(folder)
+    if text_encoder is not None:
+        require(text_encoder, card["text_encoder"], f"the evaluator in {folder}")
     with torch.random.fork_rng(devices=[]):  # the random start, soon overwritten, shall not disturb other draws
         model = make(card["kind"], card["config"], weights["mean"], weights["std"], card["text_dim"])
     model.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})

@@ -15,6 +15,9 @@ FloatArray = NDArray[np.floating]
 Int64 = NDArray[np.int64]
 CONFIDENCE = 0.95
 NORMAL_95 = 1.96  # standard deviations each way that hold 95 % of a normal distribution
+LARGEST_EFFECT = (
+    1e6  # standard deviations; what two constants that differ are said to be apart, as JSON has no infinity
+)
 BLOCK = 4_000_000  # resampled values held at once; bounds memory
 
 
@@ -74,8 +77,20 @@ def paired_difference(
     """
     if challenger.shape != champion.shape:
         raise ValueError(f"pairs need equal shapes, got {challenger.shape} and {champion.shape}")
-    difference = challenger.astype(np.float64) - champion
-    return bootstrap(difference, resamples, seed, weights, groups=groups, confidence=confidence)
+    gain = challenger.astype(np.float64) - champion
+    return bootstrap(gain, resamples, seed, weights, groups=groups, confidence=confidence)
+
+
+def difference(a: FloatArray, b: FloatArray, resamples: int, seed: int, *, confidence: float = CONFIDENCE) -> Interval:
+    """Mean of a minus mean of b, two independent samples, each drawn again by itself.
+
+    Raises:
+        ValueError: As `bootstrap`.
+    """
+    (left, ones), (right, others) = _cases(a, None), _cases(b, None)
+    drawn = resampled_means(left, ones, resamples, seed) - resampled_means(right, others, resamples, seed + 1)
+    low, high = _quantiles(drawn, confidence)
+    return Interval(float(left.mean() - right.mean()), low, high)
 
 
 def ratio(
@@ -111,10 +126,10 @@ def effect_size(a: FloatArray, b: FloatArray) -> float:
         raise ValueError(f"an effect size needs two values each, got {len(a)} and {len(b)}")
     degrees = len(a) + len(b) - 2
     pooled = ((len(a) - 1) * a.var(ddof=1) + (len(b) - 1) * b.var(ddof=1)) / degrees
-    difference = float(a.mean() - b.mean())
+    apart = float(a.mean() - b.mean())
     if pooled == 0:
-        return 0.0 if difference == 0 else float(np.copysign(np.inf, difference))
-    return float(difference / np.sqrt(pooled))
+        return 0.0 if apart == 0 else float(np.copysign(LARGEST_EFFECT, apart))
+    return float(np.clip(apart / np.sqrt(pooled), -LARGEST_EFFECT, LARGEST_EFFECT))
 
 
 def bootstrap_statistic(

@@ -215,11 +215,18 @@ def test_a_motion_that_cannot_be_embedded_is_named(bad, message):
 
 def test_a_saved_evaluator_is_the_same_evaluator(tmp_path):
     model = make(loss="contrastive")
-    evaluators.save(tmp_path / "evaluator", model, {"steps": 0})
-    again = evaluators.load(tmp_path / "evaluator")
+    encoder = {"spec": "hash:6", "digest": "0", "dim": TEXT}
+    evaluators.save(tmp_path / "evaluator", model, encoder)
+    again = evaluators.load(tmp_path / "evaluator", encoder)
 
     assert again.id == model.id
     np.testing.assert_array_equal(again.embed_motion([rows(0, 24)]), model.embed_motion([rows(0, 24)]))
+
+
+def test_an_evaluator_refuses_the_captions_of_another_encoder(tmp_path):
+    evaluators.save(tmp_path / "evaluator", make(), {"spec": "hash:6", "digest": "0", "dim": TEXT})
+    with pytest.raises(ValueError, match="evaluator"):
+        evaluators.load(tmp_path / "evaluator", {"spec": "minilm", "digest": "1", "dim": TEXT})
 
 
 def test_other_statistics_make_another_evaluator():

@@ -3,7 +3,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from motionlib.evaluation.intervals import bootstrap, bootstrap_statistic, effect_size, paired_difference, ratio
+from motionlib.evaluation.intervals import (
+    bootstrap,
+    bootstrap_statistic,
+    difference,
+    effect_size,
+    paired_difference,
+    ratio,
+)
 
 value_lists = st.lists(st.floats(-100, 100), min_size=1, max_size=20)
 
@@ -61,6 +68,16 @@ def test_the_effect_size_counts_pooled_standard_deviations():
     b = np.array([0.0, 2.0])  # mean 1, variance 2
     assert effect_size(a, b) == pytest.approx(3 / np.sqrt(2))
     assert effect_size(np.ones(3), np.ones(3)) == 0.0
+    assert effect_size(np.ones(3), np.zeros(3)) == 1e6
+
+
+def test_the_difference_of_two_samples_has_an_interval_of_both():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=200) + 1, rng.normal(size=200)
+    found = difference(a, b, 4000, seed=0)
+    assert found.mean == pytest.approx(a.mean() - b.mean())
+    standard_error = np.sqrt(a.var() / 200 + b.var() / 200)
+    assert found.high - found.low == pytest.approx(2 * 1.96 * standard_error, rel=0.05)
 
 
 def test_a_median_can_have_an_interval_too():

@@ -1,0 +1,122 @@
+"""How well text becomes motion: every test caption is generated, embedded and held against real motion."""
+
+from collections.abc import Sequence
+from typing import Any
+from typing import Protocol as Shape
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motionlib.artifacts import FeatureSet, Float32
+from motionlib.evaluation import distribution, intervals, scores
+from motionlib.evaluation.embedded import Embedded
+from motionlib.evaluation.evaluator import Evaluator
+from motionlib.evaluation.physics import Physics, horizontal_speed, physics, root_height_range
+from motionlib.evaluation.scores import DIGITS, Protocol
+from motionlib.normalize.humanml263 import recover
+
+Float64 = NDArray[np.float64]
+MANY_TEXTS, MANY_REPEATS = 8, 10  # of MultiModality; published 100 x 30, which costs 3,000 motions
+CONTRAST = ("a person walks forward", "a person jumps")
+CONTRAST_COUNT, CONTRAST_SECONDS = 16, 4.0  # motions per text and their length
+POLICIES = {
+    "true_length": "each motion is as long as the real one, as MDM and MoMask are evaluated",
+    "own_length": "each motion ends where the prior ends it, as T2M-GPT is evaluated",
+}
+
+
+class Generate(Shape):
+    """Texts -> raw features (T, D), one per text; `seconds` one per text, or None: as long as the model says."""
+
+    def __call__(self, texts: Sequence[str], seconds: Sequence[float] | None, seed: int) -> list[Float32]:
+        """In the order of the texts."""
+
+
+def score(
+    model: Evaluator, test: Embedded, motions: Sequence[Float32], fps: float, protocol: Protocol
+) -> dict[str, Any]:
+    """All scores of one motion per case of `test.pairs`: retrieval, distribution, physics.
+
+    Args:
+        motions: (T, D) raw features, one per case.
+    """
+    longest = model.config.max_frames
+    embedded = model.embed_motion([motion[:longest] for motion in motions])
+    return {
+        "n": len(test.pairs),
+        "cases": len(motions),
+        "seconds": round(float(np.mean([len(motion) for motion in motions])) / fps, DIGITS),
+        **scores.retrieval_report(scores.ask(test.pairs, test.text, embedded, protocol), protocol),
+        **scores.distribution_report(test.pairs, test.real, embedded, protocol),
+        "physics": physics_report(motions, fps, protocol),
+    }
+
+
+def distances(model: Evaluator, test: Embedded, motions: Sequence[Float32]) -> dict[str, float]:
+    """Mean distance of each clip's texts and the motions generated for them: {clip id: value}, less is better."""
+    embedded = model.embed_motion([motion[: model.config.max_frames] for motion in motions])
+    texts = np.stack([test.text[caption] for _, caption in test.pairs.cases])
+    found: dict[str, list[float]] = {}
+    for (number, _), distance in zip(test.pairs.cases, np.linalg.norm(embedded - texts, axis=1), strict=True):
+        found.setdefault(test.pairs.clips[number], []).append(float(distance))
+    return {clip: round(float(np.mean(values)), DIGITS) for clip, values in found.items()}
+
+
+def physics_report(motions: Sequence[Float32], fps: float, protocol: Protocol) -> dict[str, Any]:
+    """Mean of `physics` over motions with 95 % intervals."""
+    table = np.array([physics(recover(motion), fps) for motion in motions])
+    return {
+        name: intervals.bootstrap(table[:, column], protocol.resamples, protocol.seed).report(DIGITS)
+        for column, name in enumerate(Physics._fields)
+    }
+
+
+def multimodality(model: Evaluator, texts: Sequence[str], generate: Generate, protocol: Protocol) -> dict[str, Any]:
+    """Mean distance between motions of one text, over a few texts spread over those given."""
+    chosen = [texts[place] for place in spread(len(texts), MANY_TEXTS)]
+    motions = generate([text for text in chosen for _ in range(MANY_REPEATS)], None, protocol.seed + 1)
+    embedded = model.embed_motion([motion[: model.config.max_frames] for motion in motions])
+    first, second = distribution.multimodality_pairs(MANY_REPEATS, protocol.seed)
+    grid = embedded.reshape(len(chosen), MANY_REPEATS, -1)
+    each = np.array([distribution.multimodality(one[None], first, second) for one in grid])
+    mean = intervals.bootstrap(each, protocol.resamples, protocol.seed).report(DIGITS)
+    return {"texts": len(chosen), "repeats": MANY_REPEATS, "pairs": len(first), "multimodality": mean}
+
+
+def contrast(generate: Generate, fps: float, protocol: Protocol) -> dict[str, Any]:
+    """Whether `walk` and `jump` give different motion: pelvis height range (m) and horizontal speed (m/s) of both.
+
+    The effect is Cohen's d; `difference` is second text minus first, its interval over motions drawn again.
+    """
+    texts = [text for text in CONTRAST for _ in range(CONTRAST_COUNT)]
+    motions = generate(texts, [CONTRAST_SECONDS] * len(texts), protocol.seed + 2)
+    joints = [recover(motion) for motion in motions]
+    measured = {
+        "root_height_range_m": np.array([root_height_range(one) for one in joints]),
+        "horizontal_speed_mps": np.array([horizontal_speed(one, fps) for one in joints]),
+    }
+    report: dict[str, Any] = {"texts": list(CONTRAST), "count": CONTRAST_COUNT, "seconds": CONTRAST_SECONDS}
+    for name, values in measured.items():
+        report[name] = _contrast(values[:CONTRAST_COUNT], values[CONTRAST_COUNT:], protocol)
+    return report
+
+
+def _contrast(first: Float64, second: Float64, protocol: Protocol) -> dict[str, Any]:
+    seed, resamples = protocol.seed, protocol.resamples
+    return {
+        "first": intervals.bootstrap(first, resamples, seed).report(DIGITS),
+        "second": intervals.bootstrap(second, resamples, seed).report(DIGITS),
+        "difference": intervals.difference(second, first, resamples, seed).report(DIGITS),
+        "effect": round(intervals.effect_size(second, first), DIGITS),
+    }
+
+
+def true_seconds(test: Embedded, features: FeatureSet, longest: int) -> list[float]:
+    """Length of each case's real motion, cut to `longest` frames."""
+    lengths = [min(motion.end - motion.start, longest) for motion in test.pairs.motions]
+    return [lengths[number] / features.fps for number, _ in test.pairs.cases]
+
+
+def spread(count: int, wanted: int) -> list[int]:
+    """At most `wanted` places spread evenly over range(count)."""
+    return sorted({int(place) for place in np.linspace(0, count - 1, min(wanted, count))})

@@ -1,0 +1,160 @@
+"""All that is measured of a tokenizer and a prior on held-out clips: the numbers of reports/evaluate."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from motionlib.artifacts import FeatureSet, Float32, TextTable
+from motionlib.evaluation import generated, scores
+from motionlib.evaluation.embedded import Embedded
+from motionlib.evaluation.evaluator import Evaluator
+from motionlib.evaluation.generated import Generate
+from motionlib.evaluation.rebuilt import Reconstruct, rebuilt
+from motionlib.evaluation.scores import Protocol
+from motionlib.normalize.humanml263 import recover
+from motionlib.training import png
+
+SHOWN_CLIPS = 6  # held-out motions on the run's page
+GENERATED_EACH = 3  # motions generated for each of their captions
+SETS = {"real": "real", "reconstruction": "reconstructed", "generation": "generated"}
+
+
+class Shown(NamedTuple):
+    """A motion for the run's page: `joints` (T, 22, 3) metres; `title` says which of its text's motions it is."""
+
+    title: str
+    text: str
+    joints: NDArray[np.float32]
+
+
+class Judged(NamedTuple):
+    """`numbers` for the report, `per_clip` for the gate, `shown` to be looked at."""
+
+    numbers: dict[str, Any]
+    per_clip: dict[str, dict[str, float]]
+    shown: list[Shown]
+
+
+def judged(
+    model: Evaluator,
+    features: FeatureSet,
+    table: TextTable,
+    reconstruct: Reconstruct,
+    generate: Generate,
+    protocol: Protocol,
+) -> Judged:
+    """Measure reconstruction and generation on the test split.
+
+    Raises:
+        BadArtifactError: If there is no test clip, or none with a caption.
+    """
+    test = Embedded.of(model, features, table, "test")
+    longest, fps = model.config.max_frames, features.fps
+    real = [np.array(test.pairs.rows(number, longest)) for number in range(len(test.pairs))]
+    again = [reconstruct(motion) for motion in real]
+    of_cases = [number for number, _ in test.pairs.cases]
+    texts = [table.captions[caption] for _, caption in test.pairs.cases]
+    lengths = generated.true_seconds(test, features, longest)
+    made = {
+        "true_length": generate(texts, lengths, protocol.seed),
+        "own_length": generate(texts, None, protocol.seed),
+    }
+
+    def score(motions: list[Float32]) -> dict[str, Any]:
+        return generated.score(model, test, motions, fps, protocol)
+
+    kept = rebuilt(features, reconstruct, longest, protocol)
+    distances = generated.distances(model, test, made["true_length"])
+    numbers = {
+        "evaluator": model.id,
+        "protocol": protocol._asdict(),
+        "real": {**score([real[n] for n in of_cases]), "halves": scores.halves_report(test.real, protocol)},
+        "reconstruction": {**kept.numbers, **score([again[n] for n in of_cases])},
+        "generation": {
+            **{policy: score(motions) | {"policy": generated.POLICIES[policy]} for policy, motions in made.items()},
+            "multimodality": generated.multimodality(model, sorted(set(texts)), generate, protocol),
+            "contrast": generated.contrast(generate, fps, protocol),
+        },
+    }
+    per_clip = {
+        clip: values | ({"mm_dist_generated": distances[clip]} if clip in distances else {})
+        for clip, values in kept.per_clip.items()
+    }
+    return Judged(numbers, per_clip, _shown(test, table, real, again, generate, fps, protocol))
+
+
+def _shown(
+    test: Embedded,
+    table: TextTable,
+    real: list[Float32],
+    again: list[Float32],
+    generate: Generate,
+    fps: float,
+    protocol: Protocol,
+) -> list[Shown]:
+    chosen = generated.spread(len(test.pairs), SHOWN_CLIPS)
+    texts = [table.captions[test.pairs.motions[number].captions[0]] for number in chosen]
+    each = [text for text in texts for _ in range(GENERATED_EACH)]
+    lengths = [len(real[number]) / fps for number in chosen for _ in range(GENERATED_EACH)]
+    made = generate(each, lengths, protocol.seed + 3)
+    shown = []
+    for place, (number, text) in enumerate(zip(chosen, texts, strict=True)):
+        shown += [Shown("original", text, recover(real[number])), Shown("reconstruction", text, recover(again[number]))]
+        own = made[place * GENERATED_EACH : (place + 1) * GENERATED_EACH]
+        shown += [Shown(f"generated {count}", text, recover(motion)) for count, motion in enumerate(own, 1)]
+    return shown
+
+
+def headline(numbers: Mapping[str, Any]) -> dict[str, float]:
+    """The few numbers that a run's page shows."""
+    kept, made = numbers["reconstruction"], numbers["generation"]["true_length"]
+    return {
+        "mpjpe_mm": kept["mpjpe_mm"]["mean"],
+        "mpjpe_over_mean_pose": kept["mpjpe_over_mean_pose"]["mean"],
+        "reconstruction_fid": kept["fid"]["mean"],
+        "generation_fid": made["fid"]["mean"],
+        "generation_r_precision_1": made["r_precision"][0]["mean"],
+        "generation_times_chance_aware_1": made["times_chance_aware"][0]["mean"],
+        "real_r_precision_1": numbers["real"]["r_precision"][0]["mean"],
+    }
+
+
+def _sets(numbers: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    found = {label: numbers[key] for key, label in SETS.items()}
+    return found | {SETS["generation"]: numbers["generation"]["true_length"]}
+
+
+def picture(numbers: Mapping[str, Any]) -> bytes:
+    """PNG: R-precision and FID of real, reconstructed and generated motion, and the errors of reconstruction."""
+    figure = Figure(figsize=(10.5, 3.2), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(1, 3)
+    sets, kept = _sets(numbers), numbers["reconstruction"]
+    _bars(panels[0], {label: one["r_precision_aware"][0] for label, one in sets.items()}, 100.0)
+    panels[0].axhline(100 * sets["real"]["chance_aware"][0], color="k", linestyle="--", linewidth=1)
+    panels[0].set_title("Captions that find the motion first, %\n(duplicates counted right; dashed: chance)")
+    halves = {"real halves": numbers["real"]["halves"].get("fid")}
+    _bars(panels[1], {k: v for k, v in halves.items() if v} | {k: v["fid"] for k, v in sets.items() if k != "real"})
+    panels[1].set_title(f"FID, {numbers['real']['n']} motions (halves: half as many)")
+    errors = {"mean pose": "mean_pose_mm", "nearest training frame": "nearest_frame_mm", "tokenizer": "mpjpe_mm"}
+    _bars(panels[2], {label: kept[key] for label, key in errors.items()})
+    panels[2].set_title("Joint error on held-out clips, mm")
+    for axes in panels:
+        axes.title.set_fontsize(9)
+        axes.tick_params(labelsize=8)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis="y", alpha=0.25)
+    return png(figure)
+
+
+def _bars(axes: Any, values: Mapping[str, Mapping[str, float]], scale: float = 1.0) -> None:
+    for place, interval in enumerate(values.values()):
+        mean, low, high = (scale * interval[key] for key in ("mean", "low", "high"))
+        axes.bar(place, mean, 0.6, yerr=[[max(mean - low, 0)], [max(high - mean, 0)]], capsize=3)
+        axes.annotate(f"{mean:.3g}", (place, high), ha="center", va="bottom", fontsize=8)
+    axes.set_xticks(range(len(values)), list(values))
+    axes.margins(y=0.15)

@@ -1,0 +1,48 @@
+"""Stage `evaluate@<prior>`: data, models/evaluator, a prior and its tokenizer -> reports/evaluate/<prior>."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from motionlib import params, priors, supervision, text, tokenizers, tracking, training
+from motionlib.artifacts import Float32, Report, read_features, read_text, write_report
+from motionlib.evaluation import evaluator, judged
+from motionlib.evaluation.scores import Protocol
+from motionlib.export import player
+from motionlib.promotion.model import MotionModel
+
+FEATURES, TEXT, EVALUATOR = Path("data/features"), Path("data/text"), Path("models/evaluator")
+TOKENIZERS, PRIORS, REPORTS = Path("models/tokenizers"), Path("models/priors"), Path("reports/evaluate")
+
+
+def main(name: str) -> None:
+    """Reconstruct every test clip and generate every test caption, and score both against real motion."""
+    settings = params.load()
+    entry, protocol = settings.priors[name], Protocol.of(settings.evaluate)
+    features, table = read_features(FEATURES), read_text(TEXT)
+    training.deterministic(protocol.seed)
+    encoder = text.encoder(settings.text.encoder, settings.text.max_tokens)
+    judge = evaluator.load(EVALUATOR, table.encoder)
+    prior = priors.load(PRIORS / name, table.encoder)
+    model = MotionModel(tokenizers.load(TOKENIZERS / entry.tokenizer), prior, encoder, entry.sampling)
+
+    def generate(texts: Sequence[str], seconds: Sequence[float] | None, seed: int) -> list[Float32]:
+        return [motion.features for motion in model.generate(texts, seconds, seed=seed)]
+
+    with tracking.run(f"evaluate@{name}", settings.evaluate.model_dump()) as log:
+        log.dataset("features", FEATURES)
+        found = judged.judged(judge, features, table, model.reconstruct, generate, protocol)
+        numbers = {"prior": name, "tokenizer": entry.tokenizer, "per_clip": found.per_clip, **found.numbers}
+        packed = [player.pack(shown.joints, features.fps, title=shown.title, text=shown.text) for shown in found.shown]
+        pictures = {"motions.json": json.dumps(packed, sort_keys=True).encode(), "scores.png": judged.picture(numbers)}
+        write_report(REPORTS / name, Report(numbers, pictures))
+        log.metrics(judged.headline(numbers), 0)
+        log.artifacts(REPORTS / name)
+
+
+if __name__ == "__main__":
+    supervision.watch_supervisor()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", help="a key of `priors` in params.yaml")
+    main(**vars(parser.parse_args()))
