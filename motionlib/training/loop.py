@@ -107,7 +107,9 @@ class _Run:
     def take_step(self, draw: Draw, log: Log) -> None:
         set_learning_rate(self.optimiser, learning_rate(self.config, self.step, self.history.total))
         batch = draw(self.generator)
-        loss = self.model.loss(batch, self.generator)
+        half = self.config.precision == "bf16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+            loss = self.model.loss(batch, self.generator)
         _check_finite(loss, batch, self.step)
         self.optimiser.zero_grad(set_to_none=True)
         loss.total.backward()  # type: ignore[no-untyped-call]
