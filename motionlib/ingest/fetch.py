@@ -2,7 +2,7 @@
 
 The lab asks not to crawl its site for everything (mocap.cs.cmu.edu/faqs.php), so this takes single subjects, one file
 at a time and with a pause between two. Addresses: `search.php?subjectnumber=2` lists a subject's trials,
-`subjects/02/02.asf` is its skeleton, `subjects/02/02_01.amc` a trial. What is fetched is a delivery, ready for `prepare`.
+`subjects/02/02.asf` is its skeleton, `subjects/02/02_01.amc` a trial. What is fetched is a delivery.
 """
 
 import csv
@@ -53,21 +53,21 @@ class FetchError(ValueError):
 
 
 def fetch_cmu(
-    subjects: Sequence[int],
+    subjects: Sequence[int | str],
     out: Path,
     *,
     base_url: str = CMU,
     formats: Sequence[str] = ("asf", "amc"),
     pause: float = PAUSE,
     say: Callable[[str], None] | None = None,
-) -> list[Path]:
+) -> list[str]:
     """Fetch all trials of these subjects with captions.csv and the lab's terms; call it again to go on.
 
     A file that is there and whose sha256 is the noted one is not fetched again; one that was cut off goes on where it
     stopped.
 
     Args:
-        subjects: The lab's numbers, such as 2 and 7.
+        subjects: The lab's numbers, such as 2 or "07".
         out: Folder of the delivery.
         base_url: The lab's site or a mirror of the same layout.
         formats: Of FORMATS; `asf` is the skeleton that belongs to `amc`.
@@ -75,16 +75,16 @@ def fetch_cmu(
         say: Is told the name of each file before it is fetched.
 
     Returns:
-        Every file fetched now or before, in order.
+        Names below `out` of the trials and skeletons, fetched now or before, in order.
 
     Raises:
         FetchError: If a number or a format is unknown, or the site does not give a file after several tries.
     """
-    _check_request(subjects, formats, base_url)
+    numbers = _check_request(subjects, formats, base_url)
     out.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, str]] = []
-    files: list[Path] = []
-    for subject in subjects:
+    files: list[str] = []
+    for subject in numbers:
         trials = list_trials(subject, base_url, pause)
         wanted = [f"{subject:02d}.asf"] if "asf" in formats else []
         motions = [f"{trial.name}.{suffix}" for trial in trials for suffix in formats if suffix != "asf"]
@@ -92,7 +92,8 @@ def fetch_cmu(
             if say is not None:
                 say(name)
             url = f"{base_url}/subjects/{subject:02d}/{name}"
-            files.append(_fetch_file(url, out, f"{subject:02d}/{name}", pause))
+            _fetch_file(url, out, f"{subject:02d}/{name}", pause)
+            files.append(f"{subject:02d}/{name}")
         rows += _rows(subject, trials, motions)
     _write_captions(out, rows)
     (out / "LICENSE").write_text(LICENCE_TEXT, encoding="utf-8")
@@ -151,11 +152,11 @@ class _Table(HTMLParser):
             self._name = ""
 
 
-def _fetch_file(url: str, out: Path, name: str, pause: float) -> Path:
+def _fetch_file(url: str, out: Path, name: str, pause: float) -> None:
     target = out / name
     sums = _read_sums(out)
     if target.is_file() and sums.get(name) == _sha256(target):
-        return target
+        return
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
     _retry(lambda: _download(url, part), url, pause)
@@ -165,7 +166,6 @@ def _fetch_file(url: str, out: Path, name: str, pause: float) -> Path:
     note.write_text(json.dumps(sums, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     note.replace(out / SUMS)
     time.sleep(pause)
-    return target
 
 
 def _download(url: str, part: Path) -> bytes:
@@ -220,15 +220,19 @@ def _retry(act: Callable[[], bytes], url: str, pause: float) -> bytes:
     raise AssertionError("unreachable")
 
 
-def _check_request(subjects: Iterable[int], formats: Sequence[str], base_url: str) -> None:
+def _check_request(subjects: Iterable[int | str], formats: Sequence[str], base_url: str) -> list[int]:
+    """Numbers of the subjects."""
+    numbers = []
     for subject in subjects:
-        if not 1 <= subject <= HIGHEST_SUBJECT:
-            raise FetchError(f"subject {subject} is not within 1 and {HIGHEST_SUBJECT}")
+        if not str(subject).isdecimal() or not 1 <= int(subject) <= HIGHEST_SUBJECT:
+            raise FetchError(f"subject {subject!r} is no number within 1 and {HIGHEST_SUBJECT}")
+        numbers.append(int(subject))
     unknown = sorted(set(formats) - set(FORMATS))
     if unknown or not formats:
         raise FetchError(f"unknown formats {unknown}; known: {', '.join(FORMATS)}")
     if not base_url.startswith(("http://", "https://")):
         raise FetchError(f"{base_url!r} is no http or https address")
+    return numbers
 
 
 def _rows(subject: int, trials: list[Trial], motions: list[str]) -> list[dict[str, str]]:
