@@ -67,7 +67,6 @@ def import_delivery(source: Path, raw: Path) -> Path:
         return source  # it is a delivery already
     if there.is_relative_to(here):
         raise ValueError(f"{source} holds {raw} itself; name the folder of the delivery")
-    raw.mkdir(parents=True, exist_ok=True)
     if here.is_dir():
         return _import_folder(here, raw / _safe_name(here.name))
     if is_archive(here):
