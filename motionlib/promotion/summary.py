@@ -1,69 +1,131 @@
 """The numbers of a run that a person wants first, out of the reports of its stages."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from motionlib import params
 from motionlib.artifacts import BadArtifactError, read_report
 
 MISSING = "–"
+# What the summary holds: name -> report and dotted place in it.
+PLACES = {
+    "files": ("ingest", "count.files"),
+    "quarantined": ("ingest", "count.quarantine"),
+    "hours": ("ingest", "hours"),
+    "captions": ("normalize", "captions.unique"),
+    "clips": ("normalize", "clips.out"),
+    "mpjpe_mm": ("evaluate", "reconstruction.mpjpe_mm"),
+    "mpjpe_over_mean_pose": ("evaluate", "reconstruction.mpjpe_over_mean_pose"),
+    "mean_pose_mm": ("evaluate", "reconstruction.mean_pose_mm"),
+    "nearest_frame_mm": ("evaluate", "reconstruction.nearest_frame_mm"),
+    "codebook_size": ("codebook", "shape.codebook_size"),
+    "codebook_usage": ("codebook", "codebooks.0.usage"),
+    "codebook_perplexity": ("codebook", "codebooks.0.perplexity"),
+    "nats_per_code": ("train_prior", "held_out.nats_per_code.prior"),
+    "nats_per_code_unigram": ("train_prior", "held_out.nats_per_code.unigram"),
+    "nats_per_code_bigram": ("train_prior", "held_out.nats_per_code.bigram"),
+    "nats_over_bigram": ("train_prior", "held_out.prior_over.bigram"),
+    "real_fid_of_halves": ("evaluate", "real.halves.fid"),
+    "generated_fid": ("evaluate", "generation.true_length.fid"),
+    "reconstructed_fid": ("evaluate", "reconstruction.fid"),
+    "real_r_precision": ("evaluate", "real.r_precision_aware.0"),
+    "generated_r_precision": ("evaluate", "generation.true_length.r_precision_aware.0"),
+    "chance_r_precision": ("evaluate", "real.chance_aware.0"),
+    "evaluator": ("evaluate", "evaluator"),
+}
+INTERVAL = ("mean", "low", "high")
+
+
+class Row(NamedTuple):
+    """A line of the table of results: what, its value, and what it is to be held against."""
+
+    what: str
+    value: str
+    beside: str
 
 
 def read(reports: Path = Path("reports"), config: params.Params | None = None) -> dict[str, Any]:
-    """Key numbers of the bundled models; what no report holds is None.
+    """Key numbers of the bundled models, by the names of PLACES; None where no report holds one."""
+    found = read_reports(reports, config or params.load())
+    return {name: at(found[report], place) for name, (report, place) in PLACES.items()}
 
-    Returns:
-        Nested: `data`, `reconstruction`, `codebook`, `prior`, `generation`, `evaluator`.
-    """
-    bundle = (config or params.load()).bundle
-    ingest, normalize = _report(reports / "ingest"), _report(reports / "normalize")
-    codebook = _report(reports / "codebook" / bundle.tokenizer)
-    prior, judged = _report(reports / "train_prior" / bundle.prior), _report(reports / "evaluate" / bundle.prior)
-    return {
-        "data": {
-            "files": _at(ingest, "count.files"),
-            "quarantined": _at(ingest, "count.quarantine"),
-            "hours": _at(ingest, "hours"),
-            "captions": _at(ingest, "captions"),
-            "clips": _at(normalize, "clips"),
-        },
-        "codebook": {"usage": _at(codebook, "usage"), "perplexity": _at(codebook, "perplexity")},
-        "prior": {"nats_per_code": _at(prior, "held_out.nats_per_code"), "bigram": _at(prior, "held_out.bigram")},
-        "reconstruction": _at(judged, "reconstruction"),
-        "generation": _at(judged, "generation"),
-        "evaluator": _at(judged, "evaluator"),
+
+def read_reports(reports: Path, config: params.Params) -> dict[str, dict[str, Any]]:
+    """Reports of the stages that made what is bundled, by stage; {} for one that is not there."""
+    tokenizer, prior = config.bundle.tokenizer, config.bundle.prior
+    folders = {
+        "ingest": "ingest",
+        "normalize": "normalize",
+        "train_evaluator": "train_evaluator",
+        "train_tokenizer": f"train_tokenizer/{tokenizer}",
+        "codebook": f"codebook/{tokenizer}",
+        "train_prior": f"train_prior/{prior}",
+        "evaluate": f"evaluate/{prior}",
     }
+    return {stage: _report(reports / folder) for stage, folder in folders.items()}
 
 
-def rows(found: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Lines of a table: what, value, and what it is to be held against."""
-    for part, values in found.items():
-        yield part, str(values), ""
+def rows(found: Mapping[str, Any]) -> list[Row]:
+    """The table of results; less is better but for usage, R-precision and what went in."""
+
+    def show(name: str, scale: float = 1.0, unit: str = "") -> str:
+        return shown(found.get(name), scale, unit)
+
+    evaluator = str(found.get("evaluator") or MISSING)[:12]
+    return [
+        Row("files in", show("files"), f"{show('quarantined')} quarantined"),
+        Row("clips", show("clips"), f"{show('hours')} hours, {show('captions')} captions"),
+        Row("MPJPE, held out", show("mpjpe_mm", unit=" mm"), f"{show('mpjpe_over_mean_pose')} of the mean pose's"),
+        Row("codebook usage", show("codebook_usage", 100, " %"), f"of {show('codebook_size')} codes"),
+        Row("perplexity", show("codebook_perplexity"), ""),
+        Row("NLL, held out", show("nats_per_code", unit=" nats"), f"{show('nats_over_bigram')} of a bigram's"),
+        Row("FID, generated", show("generated_fid"), f"halves of real motion: {show('real_fid_of_halves')}"),
+        Row(
+            "R-precision, real", show("real_r_precision", 100, " %"), f"chance {show('chance_r_precision', 100, ' %')}"
+        ),
+        Row("R-precision, generated", show("generated_r_precision", 100, " %"), f"evaluator {evaluator}"),
+    ]
 
 
 def metrics(found: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers alone, by dotted name."""
-    return dict(_numbers(found, ""))
-
-
-def _numbers(found: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, float]]:
+    """The numbers alone; of an interval, `<name>`, `<name>.low` and `<name>.high`."""
+    result: dict[str, float] = {}
     for name, value in found.items():
         if isinstance(value, Mapping):
-            yield from _numbers(value, f"{prefix}{name}.")
+            result |= {
+                name if key == "mean" else f"{name}.{key}": float(value[key]) for key in INTERVAL if key in value
+            }
         elif isinstance(value, int | float):
-            yield f"{prefix}{name}", float(value)
+            result[name] = float(value)
+    return result
+
+
+def shown(value: Any, scale: float = 1.0, unit: str = "") -> str:
+    """A number as text, with its interval where it has one: `28.4 (27.1 to 29.8) mm`."""
+    if isinstance(value, Mapping) and all(key in value for key in INTERVAL):
+        mean, low, high = (f"{value[key] * scale:.3g}" for key in INTERVAL)
+        return f"{mean} ({low} to {high}){unit}"
+    if isinstance(value, int) and scale == 1.0:
+        return f"{value:,}{unit}"
+    return f"{value * scale:.3g}{unit}" if isinstance(value, int | float) else MISSING
+
+
+def at(report: Any, place: str) -> Any:
+    """What stands at a dotted place of a report, such as `real.r_precision.0`; None if there is nothing."""
+    value = report
+    for name in place.split("."):
+        if isinstance(value, Mapping):
+            value = value.get(name)
+        elif isinstance(value, list) and name.isdigit() and int(name) < len(value):
+            value = value[int(name)]
+        else:
+            return None
+    return value
 
 
 def _report(folder: Path) -> dict[str, Any]:
     try:
         return read_report(folder)
-    except BadArtifactError:
+    except BadArtifactError:  # the stage has not run: the summary says so by a dash
         return {}
-
-
-def _at(report: Mapping[str, Any], place: str) -> Any:
-    value: Any = report
-    for name in place.split("."):
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value
