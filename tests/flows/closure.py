@@ -5,6 +5,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,6 +79,7 @@ def deps(stage: str) -> list[str]:
     return sorted(files | listed)
 
 
+@cache
 def _imports(file: str) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(_tree(file)):
@@ -99,6 +101,7 @@ def _packages(module: str) -> set[str]:
     return {_file(".".join(parts[: i + 1])) for i in range(len(parts))}
 
 
+@cache
 def _file(module: str) -> str:
     path = module.replace(".", "/")
     for name in (f"{path}/__init__.py", f"{path}.py"):
@@ -107,6 +110,7 @@ def _file(module: str) -> str:
     return ""
 
 
+@cache
 def _tree(file: str) -> ast.Module:
     return ast.parse((ROOT / file).read_text())
 
