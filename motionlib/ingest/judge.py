@@ -21,8 +21,8 @@ STRETCH_REFUSED = 0.05  # m; above it dropping the translation changes the motio
 LONGEST_BONE = 1.5  # m
 FASTEST_ROOT = 20.0  # m/s; sprinters reach 12.4
 OFFSET_STEP = 1e-6  # m; offsets are rounded to it, so that takes of one body share one skeleton
-ADDED_POSE = 0.2  # rad, mean over joints, between the first two frames
-FOLLOWING_POSE = 0.05  # rad, between the second and third
+ADDED_POSE = 0.6  # rad, of the joint that turns most between the first two frames
+FOLLOWING_POSE = 0.15  # rad, between the second and third
 
 Verdict = Literal["accept", "repair", "quarantine"]
 
@@ -157,9 +157,9 @@ def _check_time(motion: RawMotion, settings: Ingest, found: _Findings) -> None:
     if seconds < settings.min_seconds or len(motion.root_pos) < 2:
         found.note("too_short", f"{seconds:.3f} s, at least {settings.min_seconds:g} s are needed")
     if len(motion.root_pos) > 2:
-        first, second = (_mean_angle(motion, frame) for frame in (0, 1))
+        first, second = (_largest_angle(motion, frame) for frame in (0, 1))
         if first > ADDED_POSE and second < FOLLOWING_POSE:
-            found.note("first_frame_differs", f"joints turn by {math.degrees(first):.0f} degrees after frame 0")
+            found.note("first_frame_differs", f"a joint turns by {math.degrees(first):.0f} degrees after frame 0")
 
 
 def _check_lengths(motion: RawMotion, unit: float, found: _Findings) -> None:
@@ -177,11 +177,11 @@ def _check_lengths(motion: RawMotion, unit: float, found: _Findings) -> None:
         found.note("root_jumps", f"{speed[frame]:.0f} m/s between frames {frame} and {frame + 1}")
 
 
-def _mean_angle(motion: RawMotion, frame: int) -> float:
-    """Mean angle in radians by which joints turn from `frame` to the next."""
+def _largest_angle(motion: RawMotion, frame: int) -> float:
+    """Angle in radians by which the liveliest joint turns from `frame` to the next."""
     here, there = motion.local_quat[frame], motion.local_quat[frame + 1]
     cosine = np.abs((here * there).sum(axis=1)).clip(max=1.0)
-    return float(2 * np.arccos(cosine).mean())
+    return float(2 * np.arccos(cosine).max())
 
 
 def _in_metres(skeleton: Skeleton, unit: float) -> Skeleton:

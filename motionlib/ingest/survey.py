@@ -10,6 +10,7 @@ from pathlib import Path
 
 from motionlib.artifacts import ClipInfo
 from motionlib.ingest.captions import Label
+from motionlib.ingest.containers import is_archive
 from motionlib.ingest.deliveries import Delivery, delivery_name, open_delivery
 from motionlib.ingest.judge import Judged, judge
 from motionlib.ingest.quality import REASONS, BadMotionError
@@ -117,11 +118,10 @@ def check_delivery(path: Path, settings: Ingest = DEFAULTS) -> dict[str, object]
     if not found.file_count:
         raise ValueError(f"{path}: no motion file in it")
     lines = [file_line(info, judged) for info, judged in judge_all(found, settings)]
-    for line in lines:  # from the path that was given, not from data/raw
+    whole = path.is_dir() or is_archive(path)
+    for line in lines:  # as seen from the path that was given, not from data/raw
         inside = str(line["path"]).partition("/")[2]
-        line["path"] = (
-            str(path / inside) if inside and (path.is_dir() or found.deliveries[0].folder == path.name) else str(path)
-        )
+        line["path"] = str(path / inside) if whole and inside else str(path)
     return {"files": lines, **summary(found, lines)}
 
 
@@ -145,7 +145,7 @@ def _on_all_cores(jobs: Iterator[Job], settings: Ingest, workers: int) -> Iterat
 
 
 def _delivery_line(delivery: Delivery, kept: list[dict[str, object]]) -> dict[str, object]:
-    own = [line for line in kept if str(line["path"]).startswith(delivery.folder + "/")]
+    own = [line for line in kept if str(line["id"]).startswith(delivery.name + "/")]
     return {
         "files": len(delivery.motions),
         "kept": len(own),
