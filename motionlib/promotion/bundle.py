@@ -4,7 +4,6 @@
 models on the same data are the same bundle.
 """
 
-import hashlib
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,13 +13,12 @@ from typing import Any, Self
 import numpy as np
 
 from motionlib import priors, text, tokenizers
-from motionlib.artifacts import BadArtifactError, FeatureSet, read_json, write_json
+from motionlib.artifacts import BadArtifactError, FeatureSet, write_json
 from motionlib.body.skeleton import CANONICAL_DIRECTIONS, CANONICAL_LENGTHS, CANONICAL_NAMES, CANONICAL_PARENTS
+from motionlib.promotion.listing import FORMAT, LISTING, bundle_id, check, sha256
 from motionlib.promotion.model import MotionModel
 
-FORMAT = 1
-LISTING, CARD = "bundle.json", "MODEL_CARD.md"
-BLOCK = 1 << 20  # bytes hashed at once
+CARD = "MODEL_CARD.md"
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,38 +80,6 @@ def licences(features: FeatureSet) -> dict[str, int]:
     return {licence: stated.count(licence) for licence in sorted(set(stated))}
 
 
-def bundle_id(folder: Path) -> str:
-    """Sha256 of `bundle.json`, which holds the sha256 of every other file.
-
-    Raises:
-        BadArtifactError: If there is no bundle.
-    """
-    if not (folder / LISTING).is_file():
-        raise BadArtifactError(f"no bundle in {folder}; has the `bundle` stage run?")
-    return sha256(folder / LISTING)
-
-
-def check(folder: Path) -> dict[str, Any]:
-    """Facts of a bundle, after holding every file against its sha256.
-
-    Raises:
-        BadArtifactError: If a file is missing, was changed or does not belong there, naming it.
-    """
-    bundle_id(folder)
-    facts: dict[str, Any] = read_json(folder / LISTING)
-    if facts.get("format") != FORMAT:
-        raise BadArtifactError(f"{folder}: bundle format {facts.get('format')!r}, this version reads {FORMAT}")
-    listed: dict[str, str] = facts["files"]
-    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} - {LISTING}
-    if extra := sorted(found - set(listed)):
-        raise BadArtifactError(f"{folder / extra[0]} does not belong to the bundle")
-    for name, expected in listed.items():
-        path = folder / name
-        if not path.is_file() or sha256(path) != expected:
-            raise BadArtifactError(f"{path}: {'changed since it was bundled' if path.is_file() else 'missing'}")
-    return facts
-
-
 class Bundle(MotionModel):
     """A bundle that was checked and can `generate`, `encode`, `decode` and `reconstruct`.
 
@@ -142,15 +108,6 @@ class Bundle(MotionModel):
         model = cls(tokenizer, prior, encoder, facts["sampling"])
         model.folder, model.id, model.facts = folder, bundle_id(folder), facts
         return model
-
-
-def sha256(path: Path) -> str:
-    """Sha256 of a file."""
-    found = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            found.update(block)
-    return found.hexdigest()
 
 
 def _facts(parts: Parts) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
 from motionlib.promotion import journal
+from motionlib.promotion.listing import LISTING, bundle_id
 from motionlib.tracking import store
 
 if TYPE_CHECKING:
@@ -71,8 +72,6 @@ def register(folder: Path, run_id: str, tags: Mapping[str, str]) -> tuple[str, b
     Returns:
         The version, and whether it is new: a bundle that is registered already is not registered again.
     """
-    from motionlib.promotion.bundle import bundle_id
-
     identity = bundle_id(folder)
     for known in models():
         if known.bundle == identity:
@@ -214,12 +213,12 @@ def folder_of(name: str) -> Path:
     Raises:
         UnknownModelError: If there is none.
     """
-    if (Path(name) / "bundle.json").is_file():
+    if (Path(name) / LISTING).is_file():
         return Path(name)
     if name == CHAMPION:  # the journal knows where it lies, so MLflow need not be asked
         entry = journal.reign(journal.entries())
         where = Path(str(entry.evidence.get(WHERE, ""))) if entry else Path()
-        if (where / "bundle.json").is_file():
+        if (where / LISTING).is_file():
             return where
     return _fetch(resolve(name))
 
