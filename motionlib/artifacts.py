@@ -212,9 +212,14 @@ class _RowFile:
         self.count += len(flat)
         return start
 
-    def close(self) -> None:
-        """Put the `.npy` header before the rows."""
+    def __enter__(self) -> "_RowFile":
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        """Put the `.npy` header before the rows, unless something went wrong."""
         self._file.close()
+        if kind is not None:
+            return
         with self.path.open("wb") as out, self._raw.open("rb") as raw:
             header = {"descr": "<f4", "fortran_order": False, "shape": (self.count, self.width)}
             np.lib.format.write_array_header_1_0(out, header)
@@ -226,21 +231,19 @@ class _RowFile:
 def write_clips(folder: Path, clips: Iterable[Clip]) -> None:
     """Write takes in the order given, one in memory at a time."""
     folder.mkdir(parents=True, exist_ok=True)
-    roots, quats = _RowFile(folder / "root_pos.npy", 3), _RowFile(folder / "local_quat.npy", 4)
     skeletons: dict[str, int] = {}
     rows = []
-    for clip in clips:
-        key = json.dumps(_skeleton_json(clip.skeleton), sort_keys=True)
-        row = asdict(clip.info) | {
-            "skeleton": skeletons.setdefault(key, len(skeletons)),
-            "frames": clip.frame_count,
-            "fps": float(clip.fps),
-            "root_start": roots.append(clip.root_pos),
-            "quat_start": quats.append(clip.local_quat),
-        }
-        rows.append(row)
-    roots.close()
-    quats.close()
+    with _RowFile(folder / "root_pos.npy", 3) as roots, _RowFile(folder / "local_quat.npy", 4) as quats:
+        for clip in clips:
+            key = json.dumps(_skeleton_json(clip.skeleton), sort_keys=True)
+            row = asdict(clip.info) | {
+                "skeleton": skeletons.setdefault(key, len(skeletons)),
+                "frames": clip.frame_count,
+                "fps": float(clip.fps),
+                "root_start": roots.append(clip.root_pos),
+                "quat_start": quats.append(clip.local_quat),
+            }
+            rows.append(row)
     names = list(rows[0]) if rows else []
     columns: dict[str, Any] = {name: [row[name] for row in rows] for name in names}
     if rows:
@@ -371,13 +374,12 @@ def write_features(
 ) -> None:
     """Write rows clip by clip; each FeatureClip's `start` must be where its rows land."""
     folder.mkdir(parents=True, exist_ok=True)
-    rows = _RowFile(folder / "features.npy", len(mean))
     table = []
-    for clip, features in clips:
-        if rows.append(features) != clip.start or len(features) != clip.frames:
-            raise BadArtifactError(f"clip {clip.id}: rows do not lie where its table says")
-        table.append(clip)
-    rows.close()
+    with _RowFile(folder / "features.npy", len(mean)) as rows:
+        for clip, features in clips:
+            if rows.append(features) != clip.start or len(features) != clip.frames:
+                raise BadArtifactError(f"clip {clip.id}: rows do not lie where its table says")
+            table.append(clip)
     pq.write_table(_table(table, FeatureClip), folder / "clips.parquet")
     pq.write_table(_table(items, Item), folder / "items.parquet")
     np.save(folder / "mean.npy", mean.astype(np.float32), allow_pickle=False)
@@ -532,7 +534,7 @@ def read_codes(folder: Path) -> CodeSet:
 
 
 def write_model(folder: Path, weights: Mapping[str, NDArray[Any]], card: Mapping[str, Any]) -> None:
-    """Write a trained model: `weights.safetensors`, and `model.json` with all that rebuilds it (kind, config, sizes)."""
+    """Write a trained model: `weights.safetensors`, and `model.json` with all that rebuilds it (kind, sizes ...)."""
     folder.mkdir(parents=True, exist_ok=True)
     save_file(
         {name: np.ascontiguousarray(weights[name]) for name in sorted(weights)},

@@ -113,18 +113,19 @@ def takes() -> list[Take]:
     """Every clip of the set, action by action."""
     result: list[Take] = []
     for action, count in PLAN.items():
+        shuffled = np.random.default_rng([SEED, len(result), 4]).permutation(count)  # of sides over styles and people
         for number in range(count):
             draw = np.random.default_rng([SEED, len(result)])
             styles = GAIT_STYLES if action in GAITS else GESTURE_STYLES
             style = styles[number % len(styles)]
             times = int(draw.integers(1, 4)) if action not in (*GAITS, "wave", "clap", "sit", "sit_stand") else 0
-            side = (1 if number % 2 else -1) if action in SIDED else 0
+            side = (1 if shuffled[number] % 2 else -1) if action in SIDED else 0
             result.append(
                 Take(
                     name=f"{action}/{action}_{number + 1:03d}",
                     action=action,
                     style=style,
-                    person=(len(result) * 7 + number) % PEOPLE,
+                    person=int(draw.integers(PEOPLE)),
                     side=side,
                     times=times,
                     turn=side * float(draw.uniform(0.8, 3.1)) if action == "turn" else 0.0,
