@@ -39,6 +39,9 @@ class Quantized(NamedTuple):
 class VectorQuantizer(nn.Module):
     """A codebook of `codes` vectors of width C.
 
+    Until `start_at` steps are done, latents pass unchanged in training: clusters are found in latents that already say
+    something. Dead codes are revived until `reset_until` steps are done.
+
     Args:
         codes: V. width: C.
         mode: `naive` by gradient; `ema` by moving average; `reset` and `ema_reset` also revive dead codes.
@@ -57,6 +60,7 @@ class VectorQuantizer(nn.Module):
     counts: Tensor
     started: Tensor
     step: Tensor
+    start_at: Tensor
     reset_until: Tensor
 
     def __init__(
@@ -82,6 +86,7 @@ class VectorQuantizer(nn.Module):
         self.register_buffer("counts", torch.ones(codes))
         self.register_buffer("started", torch.tensor([mode == "naive"]))
         self.register_buffer("step", torch.tensor([0]))
+        self.register_buffer("start_at", torch.tensor([0]))
         self.register_buffer("reset_until", torch.tensor([torch.iinfo(torch.int64).max]))
 
     def nearest(self, latent: Tensor) -> Tensor:
@@ -96,6 +101,9 @@ class VectorQuantizer(nn.Module):
     def forward(self, latent: Tensor) -> Quantized:
         """Snap latents (B, L, C) to their nearest codes."""
         latent = latent.float()
+        if self.training and int(self.step) < int(self.start_at):
+            zero = latent.new_zeros(())
+            return Quantized(latent, torch.zeros_like(latent[..., 0], dtype=torch.int64), zero, zero)
         codes = self.nearest(latent)
         snapped = self.lookup(codes)
         zero = latent.new_zeros(())
@@ -112,6 +120,8 @@ class VectorQuantizer(nn.Module):
         """
         flat = latent.detach().reshape(-1, latent.shape[-1]).float()
         self.step += 1
+        if int(self.step) <= int(self.start_at):
+            return {}
         if not bool(self.started):
             self._start(flat, generator)
             codes = self.nearest(flat)

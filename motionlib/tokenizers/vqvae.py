@@ -41,6 +41,9 @@ class VqVaeConfig(Settings):
     threshold: NonNegativeFloat = Field(
         default=0.0, description="uses per step below which a code is dead; 0: by batch"
     )
+    continuous_share: NonNegativeFloat = Field(
+        default=0.0, lt=1.0, description="share of training before codes come in"
+    )
     kmeans: bool = Field(default=False, description="cluster the first batch for the start")
     commitment: NonNegativeFloat = Field(default=0.02, description="weight of the commitment")
     position_weight: NonNegativeFloat = Field(default=0.5, description="weight of the second term, on joint positions")
@@ -130,7 +133,9 @@ class VqVae(Tokenizer):
         return followed
 
     def plan(self, steps: int) -> None:
-        """Dead codes are revived in the first `reset_share` of the steps only, so that the decoder can settle."""
+        """Codes come in after `continuous_share` of the steps; none is revived after `reset_share`, so that the decoder
+        can settle."""
+        self.quantizer.start_at.fill_(round(self.config.continuous_share * steps))
         self.quantizer.reset_until.fill_(round(self.config.reset_share * steps))
 
     def _normal(self, features: Tensor) -> Tensor:
