@@ -104,6 +104,9 @@ class PriorData(Section):
 
     trim: NonNegativeFloat = Field(default=1 / 3, le=1.0, description="share that loses its first or last step")
     untexted: NonNegativeFloat = Field(default=1.0, description="weight of a step without caption against one with")
+    similar: PositiveFloat = Field(
+        default=0.25, le=1.0, description="share of the lengths that one batch is drawn from, so that little is padding"
+    )
     score_batch: PositiveInt = Field(default=64, description="sequences scored at once; does not change the result")
 
 

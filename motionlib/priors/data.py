@@ -108,16 +108,21 @@ class Batches:
     ) -> None:
         self.pieces, self.text, self.max_steps, self.settings = pieces, text, max_steps, settings
         self.device = device
-        weights = torch.tensor([piece.weight for piece in pieces], dtype=torch.float64)
+        self._by_length = sorted(range(len(pieces)), key=lambda i: (min(len(pieces[i].codes), max_steps), i))
+        weights = torch.tensor([pieces[i].weight for i in self._by_length], dtype=torch.float64)
         self._cumulated = weights.cumsum(0)
 
     def draw(self, size: int, generator: torch.Generator) -> PriorBatch:
-        """A training batch of `size` pieces by weight, each varied; all randomness from `generator`."""
-        uniform = torch.rand(size, 5, generator=generator, device=generator.device, dtype=torch.float64).cpu()
-        at = uniform[:, 0].contiguous() * self._cumulated[-1]
+        """A training batch of `size` pieces by weight, each varied; all randomness from `generator`.
+
+        Pieces stand on a circle in order of their length, each as wide as its weight; a batch comes from an arc
+        that begins anywhere. So its pieces are about equally long, and yet each is drawn as often as its weight says.
+        """
+        uniform = torch.rand(size + 1, 5, generator=generator, device=generator.device, dtype=torch.float64).cpu()
+        at = (uniform[0, 0] + self.settings.similar * uniform[1:, 0]) % 1.0 * self._cumulated[-1]
         chosen = torch.searchsorted(self._cumulated, at, right=True).clamp(max=len(self.pieces) - 1)
-        numbers = uniform[:, 1:].tolist()
-        return self._batch([self._vary(self.pieces[i], row) for i, row in zip(chosen.tolist(), numbers, strict=True)])
+        rows = zip(chosen.tolist(), uniform[1:, 1:].tolist(), strict=True)
+        return self._batch([self._vary(self.pieces[self._by_length[i]], numbers) for i, numbers in rows])
 
     def __iter__(self) -> Iterator[PriorBatch]:
         """All pieces once, in order, as they are; too long ones without their rest, and then without an end."""

@@ -180,6 +180,16 @@ def test_a_drawn_sequence_lies_inside_its_clip(library):
             assert codes.shape[1] == levels
 
 
+def test_pieces_are_drawn_as_often_as_their_weight_says_though_a_batch_holds_similar_lengths(library):
+    data = batches(library, similar=0.3, trim=0.0)
+    drawn = [data.draw(8, torch.Generator().manual_seed(seed)) for seed in range(400)]
+    counts = torch.bincount(torch.cat([batch.lengths for batch in drawn]), minlength=7) / 3200
+    total = 1.0 + 1.0 + 0.4 + 0.8
+    expected = torch.tensor([0, 0, 0.4, 0, 1.0 + 0.8, 0, 1.0]) / total  # lengths 2, 4 (a span, a leftover) and 6
+    torch.testing.assert_close(counts, expected, atol=0.05, rtol=0)
+    assert np.mean([batch.lengths.unique().numel() for batch in drawn]) < 2.5
+
+
 def test_a_crop_before_the_end_has_no_end(library):
     (piece,) = held_out_pieces(library[0], library[1], "test")
     (batch,) = Batches([piece], library[2], 4, PriorData())
