@@ -48,8 +48,9 @@ class EvaluatorConfig(Section):
     negatives: Literal["roll", "all"] = Field(default="roll", description="roll: one per motion, as published")
     margin: PositiveFloat = Field(default=10.0, description="distance that mismatched pairs shall keep")
     temperature: PositiveFloat = Field(default=0.1, description="of the contrastive loss")
-    min_frames: PositiveInt = Field(default=40, description="frames kept at least of a training motion when cropped")
-    max_frames: PositiveInt = Field(default=196, description="frames of a training motion at most")
+    max_frames: PositiveInt = Field(default=196, description="frames of a motion that count when it is judged")
+    crop_frames: PositiveInt = Field(default=196, description="frames of a training motion at most")
+    crop_min_frames: PositiveInt = Field(default=40, description="frames of a cropped training motion at least")
     pretrain_steps: NonNegativeInt = Field(default=0, description="of the movement encoder as auto-encoder first")
     freeze_movement: bool = Field(default=False, description="keep the pre-trained movement encoder, as published")
 

@@ -143,9 +143,9 @@ class Batches:
         return to_device(batch, self.device)
 
     def _crop(self, rows: Float32, chance: Sequence[float]) -> Float32:
-        """Half of the time the whole, as far as `max_frames` go; else a random part of at least `min_frames`."""
-        longest = min(len(rows), self.config.max_frames)
-        shortest = min(longest, self.config.min_frames)
+        """Half of the time the whole, as far as `crop_frames` go; else a random part of at least `crop_min_frames`."""
+        longest = min(len(rows), self.config.crop_frames)
+        shortest = min(longest, self.config.crop_min_frames)
         frames = longest if chance[1] < 1 / 2 else shortest + int(chance[2] * (longest - shortest + 1))
         start = int(chance[3] * (len(rows) - frames + 1))
         return rows[start : start + frames]

@@ -271,7 +271,7 @@ def test_every_repeat_draws_its_captions_anew_and_the_same_each_time(features):
 
 def test_a_batch_holds_crops_of_different_motions_with_their_captions(features, table):
     pairs = read_pairs(features, "train", mirror=True)
-    batches = Batches(pairs, table, EvaluatorConfig(min_frames=8, max_frames=16), size=64)
+    batches = Batches(pairs, table, EvaluatorConfig(crop_min_frames=8, crop_frames=16), size=64)
     one, again = (batches.draw(torch.Generator().manual_seed(5)) for _ in range(2))
 
     assert len(set(one.ids)) == 3

@@ -1,0 +1,79 @@
+"""Stage `evaluate` in an empty folder: a tokenizer and a prior as they are before they learn."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from evaluation_inputs import outputs, write_inputs
+
+from motionlib import priors, text, tokenizers
+from motionlib.artifacts import read_features, read_report
+from motionlib.evaluation import evaluator
+from motionlib.export.player import unpack
+from stages import evaluate
+
+TRAIN = {
+    "steps": 1, "batch_size": 1, "learning_rate": 1.0e-3, "warmup_steps": 0, "schedule": "constant",
+    "checkpoint_every": 1, "validate_every": 1, "seed": 1,
+}  # fmt: skip
+PRIOR = {"kind": "gpt", "tokenizer": "vq", "model": {"layers": 1, "width": 32, "heads": 2, "max_steps": 20},
+         "sampling": {}, "train": TRAIN}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Inputs, and the report of one run; no test changes what lies in it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.sched_getaffinity", lambda _: {0})  # one thread: other tests run beside this one
+        patch.chdir(where := tmp_path_factory.mktemp("evaluate"))
+        write_inputs(where, priors={"tiny": PRIOR})
+        write_models(where)
+        evaluate.main("tiny")
+        yield where
+
+
+def write_models(folder):
+    torch.manual_seed(0)
+    features = read_features(folder / "data/features")
+    mean, std = torch.from_numpy(features.mean), torch.from_numpy(features.std)
+    tokenizer = tokenizers.build("vqvae", {"width": 16, "codes": 8, "code_width": 16}, mean, std)
+    encoder = text.describe(text.encoder("hash:32", 8))
+    tokenizers.save(folder / "models/tokenizers/vq", tokenizer)
+    priors.save(folder / "models/priors/tiny", priors.build("gpt", PRIOR["model"], tokenizer.shape, 32), encoder)
+    judge = evaluator.make("guo", {"embedding": 8, "motion_width": 8, "text_width": 8}, features.mean, features.std, 32)
+    evaluator.save(folder / "models/evaluator", judge, encoder)
+
+
+def test_every_held_out_clip_and_caption_is_judged(folder):
+    report = read_report(folder / "reports/evaluate/tiny")
+
+    assert report["evaluator"] == evaluator.load(folder / "models/evaluator").id
+    assert len(report["per_clip"]) == report["reconstruction"]["clips"] == 10
+    assert report["generation"]["true_length"]["cases"] == 12  # walks have two captions
+    assert report["generation"]["true_length"]["seconds"] == report["real"]["seconds"] == 2.0
+    assert {"mpjpe_mm", "mm_dist_generated"} <= set(report["per_clip"]["t2m_jump_41/3"])
+    assert report["real"]["physics"]["bone_drift"]["mean"] < 0.1
+    frames = np.array([clip["frames"] for clip in report["per_clip"].values()])
+    errors = np.array([clip["mpjpe_mm"] for clip in report["per_clip"].values()])
+    assert report["reconstruction"]["mpjpe_mm"]["mean"] == pytest.approx((errors * frames).sum() / frames.sum())
+
+
+def test_real_motion_is_no_distance_away_from_itself(folder):
+    real = read_report(folder / "reports/evaluate/tiny")["real"]
+    assert real["fid"]["mean"] == pytest.approx(0.0, abs=1e-4)
+
+
+def test_the_page_gets_motions_side_by_side(folder):
+    motions = json.loads((folder / "reports/evaluate/tiny/motions.json").read_text())
+
+    titles = ["original", "reconstruction", "generated 1", "generated 2", "generated 3"]
+    assert [motion["title"] for motion in motions] == titles * 6
+    assert all(len({motion["text"] for motion in motions[i : i + 5]}) == 1 for i in range(0, 30, 5))
+    assert unpack(motions[0]).shape == (40, 22, 3)
+
+
+def test_twice_the_same_inputs_are_the_same_bytes(folder):
+    first = outputs(folder)
+    evaluate.main("tiny")
+    assert outputs(folder) == first

@@ -1,0 +1,58 @@
+"""Stage `train_evaluator` in an empty folder: five motions that look nothing like each other."""
+
+import pytest
+from evaluation_inputs import EVALUATOR, outputs, write_inputs
+
+from motionlib.artifacts import BadArtifactError, read_report
+from motionlib.evaluation import evaluator
+from stages import train_evaluator
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    write_inputs(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_it_learns_which_words_belong_to_which_motion(folder):
+    train_evaluator.main()
+    report = read_report(folder / "reports/train_evaluator")
+    anchors = report["anchors"]
+
+    assert report["evaluator"] == anchors["evaluator"] == evaluator.load(folder / "models/evaluator").id
+    assert anchors["n"] == 10
+    assert anchors["captions"] == 6
+    assert anchors["r_precision_aware"][0]["mean"] > 2 * anchors["chance_aware"][0]
+    assert anchors["times_chance_aware"][0]["low"] <= anchors["times_chance_aware"][0]["mean"]
+    assert anchors["r_precision"][0]["mean"] <= anchors["r_precision_aware"][0]["mean"]
+    assert anchors["halves"]["n"] == 5
+    assert (folder / "reports/train_evaluator/curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_twice_the_same_inputs_are_the_same_bytes_and_no_checkpoint_stays(folder):
+    train_evaluator.main()
+    first = outputs(folder)
+    train_evaluator.main()
+
+    assert outputs(folder) == first
+    assert not list((folder / ".motionlib").rglob("*.safetensors"))
+
+
+def test_movements_can_be_learned_before_and_kept(folder):
+    write_inputs(
+        folder,
+        train_evaluator={
+            **EVALUATOR,
+            "model": {"movement_width": 8, "movement": 8, "motion_width": 8, "text_width": 8, "embedding": 8,
+                      "pretrain_steps": 20, "freeze_movement": True},
+        },
+    )  # fmt: skip
+    train_evaluator.main()
+    assert read_report(folder / "reports/train_evaluator")["history"]["validation"] == []  # 5 motions are too few
+
+
+def test_without_captions_it_says_so(folder):
+    (folder / "data/text/manifest.json").unlink()
+    with pytest.raises(BadArtifactError, match=r"data/text.*has the stage that makes it run"):
+        train_evaluator.main()
