@@ -35,7 +35,7 @@ def main(name: str) -> None:
     inputs = [CODES / entry.tokenizer, FEATURES / "items.parquet", FEATURES / "clips.parquet", TEXT]
     mark = training.fingerprint(stage, entry.model_dump(mode="json"), inputs, [priors, training])
     drawn = batches(learned)
-    with tracking.run(stage, entry.model_dump()) as log:
+    with tracking.run(stage, entry.model_dump(mode="json")) as log:
         for path in (CODES / entry.tokenizer, FEATURES, TEXT):
             log.dataset(path.name, path)
         history = training.fit(
@@ -50,10 +50,12 @@ def main(name: str) -> None:
             what=stage,
         )
         baselines = ngram.fit_baselines(learned, checked or learned, codes.shape)
-        numbers = history.numbers() | {"parameters": sum(p.numel() for p in model.parameters())}
-        numbers["held_out"] = heldout.report(model, baselines, unseen, batches, partial(_interval, config.evaluate))
+        found = heldout.report(model, baselines, unseen, batches, partial(_interval, config.evaluate))
+        parameters = sum(p.numel() for p in model.parameters())
+        numbers = {"held_out": found, "history": history.numbers(), "parameters": parameters}
         priors.save(MODELS / name, model, text.encoder)
         write_report(REPORTS / name, Report(numbers, {"curves.png": training.curves_png(history, stage)}))
+        log.metrics(heldout.headline(found), history.steps)
         log.artifacts(REPORTS / name)
     training.forget(stage)
 

@@ -80,6 +80,16 @@ def report(
     }  # fmt: skip
 
 
+def headline(numbers: Numbers) -> dict[str, float]:
+    """The few numbers of `report` that a person looks at first; none where there were no held-out captions."""
+    if not numbers:
+        return {}
+    found = {f"nats_per_code_{kind}": part["mean"] for kind, part in numbers["nats_per_code"].items()}
+    found |= {f"prior_over_{kind}": part["mean"] for kind, part in numbers["prior_over"].items()}
+    found |= {f"caption_worth_{kind}": part["mean"] for kind, part in numbers["captions_worth"].items()}
+    return found | {"accuracy": numbers["accuracy"]["mean"]}
+
+
 def _captions_worth(
     model: Prior[Any, Any], own: Measured, pieces: Sequence[Piece], batches: MakeBatches, ratio: Ratio
 ) -> Numbers:

@@ -86,7 +86,7 @@ def test_it_learns_what_the_caption_says_and_reports_it_against_baselines(folder
     nats = held_out["nats_per_code"]
     assert nats["prior"]["mean"] < nats["bigram"]["mean"]
     assert nats["prior"]["low"] <= nats["prior"]["mean"] <= nats["prior"]["high"]
-    assert report["best_step"] > 0
+    assert report["history"]["best_step"] > 0
     assert (folder / "reports/train_prior/tiny/curves.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -116,4 +116,4 @@ def test_without_held_out_captions_it_trains_and_reports_none(folder):
     train_prior.main("tiny")
     report = json.loads((folder / "reports/train_prior/tiny/report.json").read_text())
     assert report["held_out"] == {}
-    assert report["best_step"] == -1
+    assert report["history"]["best_step"] == -1
