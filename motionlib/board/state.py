@@ -11,7 +11,7 @@ import yaml
 
 from motionlib.artifacts import read_json
 from motionlib.export.numbers import Card, Reports, read_reports
-from motionlib.export.page import cards
+from motionlib.export.results import cards
 from motionlib.promotion import journal
 from motionlib.promotion.journal import Entry
 

@@ -1,26 +1,16 @@
 """The page of a run: its key numbers with intervals, its motions playing, its pictures, in one self-contained file."""
 
 import base64
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from motionlib.artifacts import read_json
-from motionlib.export.numbers import Card, Reports, at, flat, read_reports, shown
+from motionlib.export.numbers import Reports, at, flat, read_reports, shown
 from motionlib.export.player import Row, environment, read_motions, rows_by_text
+from motionlib.export.results import cards, tables
 
 MOTIONS = "motions.json"
 STAGES = ("evaluate", "codebook", "train_tokenizer", "train_prior", "train_evaluator", "normalize", "ingest")
-
-
-class Table(NamedTuple):
-    """A table of a page: the first column names, the others hold numbers."""
-
-    id: str
-    title: str
-    note: str
-    heads: Sequence[str]
-    lines: Sequence[Sequence[str]]
 
 
 class Picture(NamedTuple):
@@ -85,13 +75,3 @@ def _picture(path: Path, reports: Path) -> Picture:
     url = "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
     parts = path.relative_to(reports).with_suffix("").parts
     return Picture(url, " · ".join(part.replace("_", " ") for part in parts))
-
-
-def cards(found: Reports) -> list[Card]:
-    """The numbers that a person wants first; those that no report holds are left out."""
-    return []
-
-
-def tables(found: Reports) -> list[Table]:
-    """The comparisons that give those numbers a meaning; those that no report holds are left out."""
-    return []
