@@ -5,10 +5,10 @@ arXiv:2301.06052, appendix (sizes); rotary positions, Su et al., arXiv:2104.0986
 """
 
 import math
-from typing import Literal
+from typing import Literal, Self
 
 import torch
-from pydantic import Field, NonNegativeFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -31,14 +31,15 @@ class Trunk(Section):
     )
     cross_attention: bool = Field(default=False, description="every block also attends to the caption's words")
 
-    def head_width(self) -> int:
-        """Channels of a head.
-
-        Raises:
-            ValueError: If the width does not divide into heads of even width.
-        """
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Self:
         if self.width % (2 * self.heads):
             raise ValueError(f"width {self.width} does not divide into {self.heads} heads of even width")
+        return self
+
+    @property
+    def head_width(self) -> int:
+        """Channels of a head."""
         return self.width // self.heads
 
 
@@ -52,7 +53,7 @@ class Memory:
     """
 
     def __init__(self, config: Trunk, rows: int, length: int, device: torch.device) -> None:
-        shape = (config.layers, 2, rows, config.heads, length, config.head_width())
+        shape = (config.layers, 2, rows, config.heads, length, config.head_width)
         self.states = torch.empty(shape, device=device)
         self.words: list[tuple[Tensor, Tensor]] = []
         self.length = 0
@@ -147,7 +148,7 @@ class Transformer(nn.Module):
         if config.position == "learned":
             self.offsets = nn.Parameter(torch.zeros(length, config.width))
         if config.position == "rope":
-            table = rotary_angles(length, config.head_width())
+            table = rotary_angles(length, config.head_width)
         else:
             table = sinusoids(length, config.width)
         self.register_buffer("table", table, persistent=False)

@@ -76,8 +76,8 @@ def test_sinusoids_start_with_sine_0_and_cosine_1():
 
 
 def test_a_width_that_does_not_divide_is_named():
-    with pytest.raises(ValueError, match="width 10 does not divide into 4 heads"):
-        Trunk(width=10, heads=4).head_width()
+    with pytest.raises(ValidationError, match="width 10 does not divide into 4 heads"):
+        Trunk(width=10, heads=4)
     with pytest.raises(ValidationError, match="dropout"):
         Trunk(dropout=1.0)
 
