@@ -1,13 +1,14 @@
 """One verdict per file: accept, repair (and say how), or quarantine (and say why)."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Literal
 
 import numpy as np
 
-from motionlib.artifacts import Clip, ClipInfo
+from motionlib.artifacts import Caption, Clip, ClipInfo
 from motionlib.body.skeleton import Skeleton
 from motionlib.ingest import CONVERT, READERS, geometry
 from motionlib.ingest.captions import Label
@@ -19,10 +20,11 @@ MIN_JOINTS = 10  # a trunk, two arms and two legs of two bones each
 STRETCH_NOTED = 0.001  # m; below it a joint's translation is rounding
 STRETCH_REFUSED = 0.05  # m; above it dropping the translation changes the motion
 LONGEST_BONE = 1.5  # m
-FASTEST_ROOT = 20.0  # m/s; sprinters reach 12.4
+FASTEST_ROOT = 20.0  # m/s; sprinters reach 12.4, so more is a leap of the data
+KEPT_SHARE = 0.5  # of a take that must be free of leaps, and of a caption's span that must be in what is kept
 OFFSET_STEP = 1e-6  # m; offsets are rounded to it, so that takes of one body share one skeleton
 ADDED_POSE = 0.6  # rad, of the joint that turns most between the first two frames
-FOLLOWING_POSE = 0.15  # rad, between the second and third
+ADDED_RATIO = 5.0  # of that turn to the largest one between the second frame and the third
 
 Verdict = Literal["accept", "repair", "quarantine"]
 
@@ -113,7 +115,8 @@ def _judge_motion(motion: RawMotion, info: ClipInfo, settings: Ingest, found: _F
     unit = _check_body(motion, found)
     _check_time(motion, settings, found)
     up = geometry.find_up(motion)
-    root_pos, local_quat = motion.root_pos, motion.local_quat
+    piece = slice(None) if unit is None else _without_leaps(motion, unit, settings, found)
+    root_pos, local_quat = motion.root_pos[piece], motion.local_quat[piece]
     if up != "y":
         found.note("axes_turned", f"{up} was up; the data were turned so that y is")
         root_pos, local_quat = geometry.turn_y_up(root_pos, local_quat)
@@ -129,7 +132,7 @@ def _judge_motion(motion: RawMotion, info: ClipInfo, settings: Ingest, found: _F
     facts["unit"] = round(unit, 9)
     _check_lengths(motion, unit, found)
     clip = Clip(
-        info=info,
+        info=replace(info, captions=_inside(info.captions, piece, motion.fps, len(root_pos))),
         skeleton=_in_metres(motion.skeleton, unit),
         root_pos=(root_pos * unit).astype(np.float32),
         local_quat=local_quat.astype(np.float32),
@@ -158,7 +161,7 @@ def _check_time(motion: RawMotion, settings: Ingest, found: _Findings) -> None:
         found.note("too_short", f"{seconds:.3f} s, at least {settings.min_seconds:g} s are needed")
     if len(motion.root_pos) > 2:
         first, second = (_largest_angle(motion, frame) for frame in (0, 1))
-        if first > ADDED_POSE and second < FOLLOWING_POSE:
+        if first > ADDED_POSE and first > ADDED_RATIO * second:
             found.note("first_frame_differs", f"a joint turns by {math.degrees(first):.0f} degrees after frame 0")
 
 
@@ -171,10 +174,36 @@ def _check_lengths(motion: RawMotion, unit: float, found: _Findings) -> None:
         found.note(reason, f"{names[worst]} by up to {stretch[worst] * 1000:.1f} mm")
     if bones[longest] > LONGEST_BONE:
         found.note("bone_too_long", f"{names[longest]} measures {bones[longest]:.2f} m")
+
+
+def _without_leaps(motion: RawMotion, unit: float, settings: Ingest, found: _Findings) -> slice:
+    """The longest piece within which the root never moves faster than any person; the whole take as a rule."""
     speed = np.linalg.norm(np.diff(motion.root_pos, axis=0), axis=1) * unit * motion.fps
-    if len(speed) and speed.max() > FASTEST_ROOT:
-        frame = int(speed.argmax())
-        found.note("root_jumps", f"{speed[frame]:.0f} m/s between frames {frame} and {frame + 1}")
+    leaps = np.flatnonzero(speed > FASTEST_ROOT)
+    if not len(leaps):
+        return slice(None)
+    borders = [0, *(leaps + 1).tolist(), len(motion.root_pos)]
+    start, end = max(pairwise(borders), key=lambda piece: piece[1] - piece[0])
+    said = f"{speed[leaps[0]]:.0f} m/s between frames {leaps[0]} and {leaps[0] + 1}"
+    if end - start < max(KEPT_SHARE * len(motion.root_pos), settings.min_seconds * motion.fps):
+        found.note("root_jumps", said)
+        return slice(None)
+    found.note("cut_at_jump", f"{said}; frames {start} to {end - 1} of {len(motion.root_pos)} were kept")
+    return slice(start, end)
+
+
+def _inside(captions: tuple[Caption, ...], piece: slice, fps: float, frames: int) -> tuple[Caption, ...]:
+    """Captions with their spans counted from the start of what was kept; without those that lie mostly outside."""
+    if piece == slice(None):
+        return captions
+    begin, length = piece.start / fps, frames / fps
+    kept = []
+    for caption in captions:
+        start, end = max(caption.start_s - begin, 0.0), min(caption.end_s - begin, length)
+        whole = caption.end_s == 0.0
+        if whole or end - start >= KEPT_SHARE * (caption.end_s - caption.start_s):
+            kept.append(caption if whole else replace(caption, start_s=round(start, 6), end_s=round(end, 6)))
+    return tuple(kept)
 
 
 def _largest_angle(motion: RawMotion, frame: int) -> float:

@@ -26,6 +26,7 @@ def reasons(counts: Mapping[str, int]) -> bytes:
     axes = figure.add_subplot()
     bars = axes.barh(names, [counts[name] for name in names], color="#b5541c")
     axes.bar_label(bars, padding=3)
+    axes.margins(x=0.1)
     axes.set_xlabel("files")
     axes.set_title("reasons and remarks" if names else "no reason was given: every file is as it should be")
     return _png(figure)

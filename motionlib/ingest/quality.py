@@ -35,11 +35,12 @@ QUARANTINE = {
     "not_humanoid": "Too few joints for a body with arms and legs.",
     "bones_stretch": "Bones change their length by more than a skeleton can express.",
     "bone_too_long": "A bone is longer than any of a human body.",
-    "root_jumps": "The root moves faster than any person between two frames.",
+    "root_jumps": "The root leaps between frames, and no long piece is free of leaps.",
 }
 # Reasons to take a file in after a repair that is stated.
 REPAIR = {
     "joint_translations_dropped": "Joints besides the root moved in their parent by over 1 mm; that was left out.",
+    "cut_at_jump": "The root leaps between two frames; the longest piece without a leap was kept.",
     "axes_turned": "The data were not y up and were turned so that they are.",
 }
 # Things worth knowing that change no verdict.
