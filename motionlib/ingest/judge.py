@@ -24,7 +24,7 @@ FASTEST_ROOT = 20.0  # m/s; sprinters reach 12.4, so more is a leap of the data
 KEPT_SHARE = 0.5  # of a take that must be free of leaps, and of a caption's span that must be in what is kept
 OFFSET_STEP = 1e-6  # m; offsets are rounded to it, so that takes of one body share one skeleton
 ADDED_POSE = 0.6  # rad, of the joint that turns most between the first two frames
-ADDED_RATIO = 5.0  # of that turn to the largest one between the second frame and the third
+ADDED_RATIO = 3.0  # of that turn to the largest one between the second frame and the third
 
 Verdict = Literal["accept", "repair", "quarantine"]
 
