@@ -12,7 +12,7 @@ from motionlib.artifacts import Report, read_codes, read_features, read_text, wr
 from motionlib.evaluation.intervals import Float64, ratio
 from motionlib.params import Evaluate
 from motionlib.priors import heldout, ngram
-from motionlib.priors.data import Batches, held_out_pieces, training_pieces
+from motionlib.priors.data import Batches, splits
 
 FEATURES, TEXT, CODES = Path("data/features"), Path("data/text"), Path("data/codes")
 MODELS, REPORTS = Path("models/priors"), Path("reports/train_prior")
@@ -23,34 +23,29 @@ def main(name: str) -> None:
     config = params.load()
     entry, stage = config.priors[name], f"train_prior@{name}"
     codes, features, text = read_codes(CODES / entry.tokenizer), read_features(FEATURES), read_text(TEXT)
-    learned, checked, unseen = (
-        training_pieces(codes, features, entry.data.untexted),
-        held_out_pieces(codes, features, "val"),
-        held_out_pieces(codes, features, "test"),
-    )
+    pieces = splits(codes, features, entry.data.untexted)
     training.deterministic(entry.train.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = priors.build(entry.kind, entry.model, codes.shape, text.encoder["dim"]).to(device)
     batches = partial(Batches, text=text, max_steps=model.max_steps, settings=entry.data, device=device)
-    inputs = [CODES / entry.tokenizer, FEATURES / "items.parquet", FEATURES / "clips.parquet", TEXT]
+    inputs = [CODES / entry.tokenizer, FEATURES, TEXT]
     mark = training.fingerprint(stage, entry.model_dump(mode="json"), inputs, [priors, training])
-    drawn = batches(learned)
     with tracking.run(stage, entry.model_dump(mode="json")) as log:
-        for path in (CODES / entry.tokenizer, FEATURES, TEXT):
+        for path in inputs:
             log.dataset(path.name, path)
         history = training.fit(
             model,
-            partial(drawn.draw, entry.train.batch_size),
+            partial(batches(pieces.train).draw, entry.train.batch_size),
             entry.train,
             log,
             checkpoints=training.folder(stage, mark),
-            validate=partial(heldout.mean_nats, model, batches(checked)) if checked else None,
-            best="nats_per_code" if checked else "",
-            items_per_pass=len(learned),
+            validate=partial(heldout.mean_nats, model, batches(pieces.val)) if pieces.val else None,
+            best="nats_per_code" if pieces.val else "",
+            items_per_pass=len(pieces.train),
             what=stage,
         )
-        baselines = ngram.fit_baselines(learned, checked or learned, codes.shape)
-        found = heldout.report(model, baselines, unseen, batches, partial(_interval, config.evaluate))
+        baselines = ngram.fit_baselines(pieces.train, pieces.val or pieces.train, codes.shape)
+        found = heldout.report(model, baselines, pieces.test, batches, partial(_interval, config.evaluate))
         parameters = sum(p.numel() for p in model.parameters())
         numbers = {"held_out": found, "history": history.numbers(), "parameters": parameters}
         priors.save(MODELS / name, model, text.encoder)

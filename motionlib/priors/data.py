@@ -34,6 +34,20 @@ class Piece(NamedTuple):
     weight: float
 
 
+class Splits(NamedTuple):
+    """Pieces to learn from, to choose weights and smoothing by, and to measure on."""
+
+    train: list[Piece]
+    val: list[Piece]
+    test: list[Piece]
+
+
+def splits(codes: CodeSet, features: FeatureSet, untexted: float) -> Splits:
+    """All three; see `training_pieces` and `held_out_pieces`."""
+    held_out = (held_out_pieces(codes, features, split) for split in ("val", "test"))
+    return Splits(training_pieces(codes, features, untexted), *held_out)
+
+
 def training_pieces(codes: CodeSet, features: FeatureSet, untexted: float) -> list[Piece]:
     """Sequences of the train split, mirrored clips too: each captioned span once, then what captions leave over.
 
