@@ -23,18 +23,21 @@ _HEAD = re.compile(r"head", re.IGNORECASE)
 
 
 class Body(NamedTuple):
-    """Joints told by their names; -1 where there is none."""
+    """Joints told by their names; head -1 and ankles () where there is none. The hips are where these chains part."""
 
+    hips: int
     head: int
     ankles: tuple[int, ...]
 
 
 def find_body(skeleton: Skeleton) -> Body:
-    """The first joint named as a head, and the first joint of each leg named as an ankle or foot."""
+    """The first joint named as a head, the first joint of each leg named as an ankle or foot, and their hips."""
     heads = [joint for joint, name in enumerate(skeleton.names) if _HEAD.search(name)]
     named = {joint for joint, name in enumerate(skeleton.names) if _ANKLE.search(name)}
     ankles = tuple(joint for joint in sorted(named) if not named & set(ancestors(skeleton, joint)))
-    return Body(heads[0] if heads else -1, ankles)
+    above = [set(ancestors(skeleton, joint)) for joint in (*heads[:1], *ankles)]
+    common = set.intersection(*above) if len(above) > 1 else set()
+    return Body(max(common, default=0), heads[0] if heads else -1, ankles)
 
 
 def ancestors(skeleton: Skeleton, joint: int) -> list[int]:
@@ -45,18 +48,19 @@ def ancestors(skeleton: Skeleton, joint: int) -> list[int]:
     return result
 
 
-def path_length(skeleton: Skeleton, joint: int) -> float:
-    """Length of the bones from the root to `joint`, in the skeleton's unit."""
-    chain = [joint, *ancestors(skeleton, joint)[:-1]]
+def path_length(skeleton: Skeleton, start: int, joint: int) -> float:
+    """Length of the bones from `start` down to `joint`, in the skeleton's unit."""
+    above = ancestors(skeleton, joint)
+    chain = [joint, *above[: above.index(start)]]
     return float(np.linalg.norm(skeleton.offsets[chain], axis=1).sum())
 
 
 def find_unit(motion: RawMotion) -> float | None:
     """Metres per file unit that make this body an adult's, or None if no known unit does."""
     skeleton, body = motion.skeleton, find_body(motion.skeleton)
-    legs = [path_length(skeleton, ankle) for ankle in body.ankles]
+    legs = [path_length(skeleton, body.hips, ankle) for ankle in body.ankles]
     if legs and body.head > 0:
-        size, (low, high) = max(legs) + path_length(skeleton, body.head), STATURE
+        size, (low, high) = max(legs) + path_length(skeleton, body.hips, body.head), STATURE
     elif legs:
         size, (low, high) = max(legs), LEG
     else:
@@ -81,11 +85,11 @@ def find_up(motion: RawMotion) -> str:
     if body.head <= 0:
         return "y"
     joints = sampled_joints(motion)
-    trunk = rotations.normalise(joints[:, body.head] - joints[:, 0])
+    trunk = rotations.normalise(joints[:, body.head] - joints[:, body.hips])
     if not np.isfinite(trunk).all() or np.median(np.abs(trunk[:, 2])) < UPRIGHT:
         return "y"
     rest = kinematics.forward(motion.skeleton, np.zeros((1, 3)), _identity(motion.skeleton.joint_count))[0]
-    rest_trunk = rotations.normalise(rest[body.head])
+    rest_trunk = rotations.normalise(rest[body.head] - rest[body.hips])
     if not np.isfinite(rest_trunk).all() or abs(rest_trunk[1]) >= UPRIGHT:
         return "y"
     never_y = np.mean(np.abs(trunk[:, 1]) < UPRIGHT) > 0.98

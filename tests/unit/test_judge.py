@@ -139,8 +139,17 @@ def test_someone_who_lies_down_does_not_turn_the_world():
 def test_heads_and_ankles_are_found_by_name():
     body = skeleton(Build())
     found = find_body(body)
-    assert body.names[found.head] == "Head"
+    assert (body.names[found.hips], body.names[found.head]) == ("Hips", "Head")
     assert [body.names[ankle] for ankle in found.ankles] == ["LeftFoot", "RightFoot"]
+
+
+def test_a_root_on_the_floor_does_not_count_as_a_leg():
+    # iClone: a root at the origin carries the hips a metre above it.
+    lifted = skeleton(Build())
+    names, parents = ("World", *lifted.names), (-1, *(parent + 1 for parent in lifted.parents))
+    offsets = np.concatenate([[[0.0, 0, 0], [0, 1.05, 0]], lifted.offsets[1:]])
+    found = find_body(replace(lifted, names=names, parents=parents, offsets=offsets))
+    assert names[found.hips] == "Hips"
 
 
 def with_rows(change: object, data: bytes = WALK) -> bytes:
@@ -272,6 +281,26 @@ def test_a_failing_reader_is_a_verdict_and_not_the_end(monkeypatch: pytest.Monke
     result = judged(WALK)
     assert result.reasons == ("unreadable",)
     assert "IndexError: joint 7" in result.messages[0]
+
+
+SHORT = with_rows(lambda rows: rows[:20])
+
+
+@given(
+    position=st.integers(0, len(SHORT) - 1),
+    removed=st.integers(0, 60),
+    put=st.one_of(
+        st.binary(max_size=8), st.sampled_from([b"999999999", b"-1e8", b"0.0", b"ROOT", b"foot", b"Head", b"{"])
+    ),
+)
+def test_mutilated_takes_get_a_verdict_and_what_is_kept_is_finite(position: int, removed: int, put: bytes):
+    result = judged(SHORT[:position] + put + SHORT[position + removed :])
+    assert set(result.reasons) <= set(REASONS)
+    assert (result.clip is None) == (result.verdict == "quarantine")
+    if result.clip is not None:
+        assert np.isfinite(result.clip.root_pos).all()
+        assert np.isfinite(result.clip.local_quat).all()
+        assert np.isfinite(result.clip.skeleton.offsets).all()
 
 
 def test_every_reason_is_explained_once():
