@@ -1,5 +1,6 @@
 """Commands about deliveries: judge one before training, fetch a public one."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,15 +60,23 @@ def fetch() -> None:
 @click.option("--subjects", "-s", multiple=True, required=True, help="Subject number; may be given several times.")
 @click.argument("more", nargs=-1)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("cmu"), show_default=True)
+@click.option("--formats", multiple=True, default=("asf", "amc"), show_default=True, help="Kinds of files.")
 @click.option("--url", help="Another mirror of the CMU site.")
 @json_option
-def cmu(subjects: tuple[str, ...], more: tuple[str, ...], out: Path, url: str | None, as_json: bool) -> None:
+def cmu(
+    subjects: tuple[str, ...],
+    more: tuple[str, ...],
+    out: Path,
+    formats: tuple[str, ...],
+    url: str | None,
+    as_json: bool,
+) -> None:
     """Fetch subjects of the CMU motion capture database with the lab's own descriptions.
 
     Interrupted downloads go on where they stopped; what is there and right is not fetched again.
     """
-    from motionlib.ingest.fetch import fetch_cmu
+    from motionlib.ingest.fetch import CMU, fetch_cmu
 
     wanted = [*subjects, *more]
-    result = fetch_cmu(wanted, out, base_url=url) if url else fetch_cmu(wanted, out)
-    answer(result, as_json, f"{out}: {len(wanted)} subjects")
+    files = fetch_cmu(wanted, out, base_url=url or CMU, formats=formats, say=partial(click.echo, err=True))
+    answer({"out": str(out), "files": files}, as_json, f"{out}: {len(files)} files of {len(wanted)} subjects")

@@ -21,7 +21,9 @@ from motionlib.cli.common import (
 @click.command(epilog="Example: motionlib convert take.bvh take.glb --fps 30")
 @click.argument("source", type=existing())
 @click.argument("target", type=output())
-@click.option("--rig", default="canonical", show_default=True, help="canonical (22 joints) or source (the file's own).")
+@click.option(
+    "--rig", default="canonical", show_default=True, help="canonical (22 joints), source (the file's own) or FILE.bvh."
+)
 @click.option("--fps", type=click.FloatRange(min=0, min_open=True), help="Hz of the result; the source's by default.")
 @unit_option
 @json_option
@@ -29,18 +31,21 @@ def convert(source: Path, target: Path, rig: str, fps: float | None, unit: str, 
     """Convert mocap to .npy, .bvh, .glb or .html.
 
     .npy holds world joint positions (T, J, 3) in metres, y up. `--rig source` keeps the file's own skeleton and its
-    true joint rotations.
+    true joint rotations; `--rig FILE.bvh` moves the skeleton of that file, with its own bone lengths.
     """
-    facts = _convert_source(source, target, fps, unit) if rig == "source" else _convert(source, target, rig, fps, unit)
+    if rig == "canonical":
+        facts = _convert(source, target, fps, unit)
+    elif rig == "source":
+        facts = _convert_source(source, target, fps, unit)
+    else:
+        facts = _convert_to(source, target, Path(rig), fps, unit)
     answer(facts, as_json, f"{target}: {facts['frames']} frames of {facts['joints']} joints at {facts['fps']:g} Hz")
 
 
-def _convert(source: Path, target: Path, rig: str, fps: float | None, unit: str) -> dict[str, object]:
+def _convert(source: Path, target: Path, fps: float | None, unit: str) -> dict[str, object]:
     from motionlib.body.skeleton import CANONICAL_NAMES
     from motionlib.export.save import Played, check_suffix, save
 
-    if rig != "canonical":
-        raise ValueError(f"--rig: unknown rig {rig!r}; known: canonical, source")
     check_suffix(target)
     taken = read_joints(source, fps)
     save(target, Played(taken.joints, taken.fps, source.stem), "m" if unit == "m" else "cm")
@@ -55,6 +60,21 @@ def _convert_source(source: Path, target: Path, fps: float | None, unit: str) ->
     motion, rate = own_rig(read_clip(source), fps)
     names = save_source(target, motion, rate, "m" if unit == "m" else "cm")
     return _facts(target, len(motion.root_pos), rate, names)
+
+
+def _convert_to(source: Path, target: Path, rig: Path, fps: float | None, unit: str) -> dict[str, object]:
+    from motionlib.export.retarget import retarget
+    from motionlib.export.source import save_source
+
+    if not rig.is_file():
+        raise ValueError(f"--rig: {rig} is no file; known: canonical, source, or a BVH file with the skeleton")
+    taken, take = read_joints(source, fps), read_clip(rig)
+    try:
+        motion = retarget(taken.joints, take)
+    except ValueError as error:
+        raise ValueError(f"{rig}: {error}") from error
+    names = save_source(target, motion, taken.fps, "m" if unit == "m" else "cm")
+    return _facts(target, len(motion.root_pos), taken.fps, names)
 
 
 def _facts(target: Path, frames: int, fps: float, names: list[str]) -> dict[str, object]:

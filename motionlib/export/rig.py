@@ -49,16 +49,18 @@ class RigMotion(NamedTuple):
     local_quat: FloatArray
 
 
-def fit(joints: NDArray[np.floating[Any]]) -> RigMotion:
+def fit(joints: NDArray[np.floating[Any]], skeleton: Skeleton | None = None) -> RigMotion:
     """Rotations of the canonical rig that follow joints (T, 22, 3), metres, y up.
 
-    Bone lengths are constant: each is its mean over the motion. Rest pose: upright, arms out, facing +z.
+    Args:
+        skeleton: The 22 joints in a rest pose that is upright and faces +z, with lengths of its own; without one, bone
+            lengths are the motion's means and the rest pose has its arms out.
 
     Raises:
         ValueError: If the shape differs, or a value is not finite (naming frame and joint).
     """
     joints = checked(joints)
-    skeleton = rest_skeleton(joints)
+    skeleton = skeleton or rest_skeleton(joints)
     bones = kinematics.bones(joints, CANONICAL_PARENTS)
     frames, hints = len(joints), _leg_hints(bones)
     world = np.zeros((frames, CANONICAL_JOINTS, 4))

@@ -209,7 +209,7 @@ def test_converting_to_a_format_is_said_by_the_suffix(take, suffix):
         (
             lambda: np.save("j.npy", np.ones((5, 22, 3))),
             ["convert", "j.npy", "o.npy", "--rig", "mine"],
-            "unknown rig 'mine'",
+            "mine is no file",
         ),
         (lambda: np.save("j.npy", np.ones((5, 22, 3))), ["convert", "j.npy", "no/o.npy"], "there is no folder no"),
     ],

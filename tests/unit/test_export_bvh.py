@@ -8,12 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from motionlib.artifacts import Clip, ClipInfo
 from motionlib.body import kinematics, rotations
 from motionlib.body.skeleton import CANONICAL_NAMES, CANONICAL_PARENTS, Skeleton
 from motionlib.export import bvh, gltf, rig
+from motionlib.export.retarget import retarget
 from motionlib.export.rig import RigMotion
 from motionlib.export.save import Played, save, save_all
 from motionlib.ingest.bvh import read_bvh
+from motionlib.normalize.canonical import canonical_joints
 
 
 @pytest.fixture(scope="module")
@@ -258,3 +261,48 @@ def test_several_motions_become_numbered_files_or_one_page(walk, tmp_path):
     motions = [Played(walk, 20.0, "walk")] * 2
     assert [path.name for path in save_all(tmp_path / "a.npy", motions)] == ["a_1.npy", "a_2.npy"]
     assert [path.name for path in save_all(tmp_path / "a.html", motions)] == ["a.html"]
+
+
+# --- another skeleton ---------------------------------------------------------------------------------------
+
+
+def _take(bvh_text, fps=20.0):
+    """A clip in metres of BVH text in metres."""
+    read = read_bvh(bvh_text.encode())
+    root, quat = read.root_pos.astype(np.float32), read.local_quat.astype(np.float32)
+    return Clip(ClipInfo("take", "take.bvh", "d"), read.skeleton, root, quat, fps)
+
+
+def _giant(walk):
+    """Someone half as tall again, who stands still, facing the other way."""
+    return rotations.rotate(rotations.from_yaw(2.0), 1.5 * walk[:2])
+
+
+def test_a_motion_on_its_own_skeleton_stays_what_it_is(walk):
+    moved = retarget(walk, _take(bvh.text(rig.fit(walk), 20, "m")))
+    again = canonical_joints(Clip(ClipInfo("a", "a", "a"), *_float32(moved), 20.0), 20.0)
+    assert np.linalg.norm(again - walk, axis=-1).mean() < 0.02
+
+
+def test_a_taller_body_walks_alike_with_its_own_bones_and_longer_steps(walk):
+    take = _take(bvh.text(rig.fit(_giant(walk)), 20, "m"))
+    moved = retarget(walk, take)
+    again = canonical_joints(Clip(ClipInfo("a", "a", "a"), *_float32(moved), 20.0), 20.0)
+
+    np.testing.assert_array_equal(moved.skeleton.offsets, take.skeleton.offsets)
+    shins, others = again[:, 7] - again[:, 4], walk[:, 7] - walk[:, 4]
+    cosine = (rotations.normalise(shins) * rotations.normalise(others)).sum(-1)
+    assert np.degrees(np.arccos(cosine.min())) < 1
+    way, other = (np.linalg.norm(joints[-1, 0, [0, 2]] - joints[0, 0, [0, 2]]) for joints in (again, walk))
+    np.testing.assert_allclose(way / other, 1.5, atol=0.01)
+    np.testing.assert_allclose(again[..., 1].min(), walk[..., 1].min(), atol=1e-3)
+
+
+def test_a_skeleton_that_is_no_body_is_refused_by_what_is_missing(walk):
+    motion = RigMotion(Skeleton(("hips", "chain"), (-1, 0), np.eye(3)[:2]), np.zeros((1, 3)), np.eye(4)[[[0, 0]]])
+    with pytest.raises(ValueError, match="cannot find left_hip"):
+        retarget(walk, Clip(ClipInfo("a", "a", "a"), *_float32(motion), 20.0))
+
+
+def _float32(motion):
+    return motion.skeleton, motion.root_pos.astype(np.float32), motion.local_quat.astype(np.float32)
