@@ -30,7 +30,7 @@ class Interval(NamedTuple):
 
     def report(self, digits: int = 6) -> dict[str, float]:
         """As JSON: {"mean", "low", "high"}."""
-        return {name: round(value, digits) for name, value in self._asdict().items()}
+        return {name: round(value, digits) + 0.0 for name, value in self._asdict().items()}  # + 0.0: no -0.0
 
 
 def bootstrap(

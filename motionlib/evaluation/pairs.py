@@ -68,23 +68,8 @@ class Pairs:
         first = np.cumsum([0, *(len(motion.captions) for motion in self.motions)])
         return [int(start + rng.integers(len(m.captions))) for start, m in zip(first, self.motions, strict=False)]
 
-    @cached_property
-    def told(self) -> list[set[int]]:
-        """Every caption_id that describes each motion: its own and those of spans of its clip that overlap it."""
-        return [
-            {caption for other in self._of_clip[motion.clip] if _overlap(motion, other) for caption in other.captions}
-            for motion in self.motions
-        ]
-
-    @cached_property
-    def _of_clip(self) -> dict[str, list[CaptionedMotion]]:
-        found: dict[str, list[CaptionedMotion]] = {}
-        for motion in self.motions:
-            found.setdefault(motion.clip, []).append(motion)
-        return found
-
     def positives(self, captions: Sequence[int], numbers: Sequence[int] | None = None) -> Bool:
-        """Whether caption i describes motion j: the same words were said of it, or it overlaps motion i.
+        """Whether caption i describes motion j: it was said of a span that overlaps j, or j overlaps motion i.
 
         Args:
             captions: caption_id asked for motion i. numbers: Which motions; without: all.
@@ -93,11 +78,31 @@ class Pairs:
             (N, N) bool with a True diagonal.
         """
         chosen = range(len(self)) if numbers is None else numbers
-        words: Bool = np.array([[caption in self.told[j] for j in chosen] for caption in captions], dtype=bool)
-        span = [self.motions[number] for number in chosen]
-        overlaps = np.array([[_overlap(a, b) for b in span] for a in span], dtype=bool)
-        positives: Bool = words | overlaps
+        columns: dict[int, list[int]] = {}
+        for column, number in enumerate(chosen):
+            columns.setdefault(number, []).append(column)
+        positives: Bool = np.zeros((len(captions), len(chosen)), dtype=np.bool_)
+        for row, (caption, number) in enumerate(zip(captions, chosen, strict=True)):
+            for described in (*self._described[caption], *self._overlapping[number]):
+                positives[row, columns.get(described, [])] = True
         return positives
+
+    @cached_property
+    def _overlapping(self) -> list[list[int]]:
+        """Motions that share frames with each motion, itself among them."""
+        of_clip: dict[str, list[int]] = {}
+        for number, motion in enumerate(self.motions):
+            of_clip.setdefault(motion.clip, []).append(number)
+        return [[n for n in of_clip[one.clip] if _overlap(one, self.motions[n])] for one in self.motions]
+
+    @cached_property
+    def _described(self) -> dict[int, list[int]]:
+        """Motions that each caption describes."""
+        found: dict[int, list[int]] = {}
+        for number, captions in enumerate(motion.captions for motion in self.motions):
+            for caption in captions:
+                found.setdefault(caption, []).extend(self._overlapping[number])
+        return found
 
 
 def read_pairs(features: FeatureSet, *splits: str, mirror: bool = False, min_frames: int = UNIT) -> Pairs:
