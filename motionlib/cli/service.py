@@ -1,5 +1,7 @@
 """Commands about the project itself: the board and the parameters."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -21,21 +23,10 @@ def board(folder: Path | None, host: str, port: int, as_json: bool) -> None:
 
     With --export the same pages are written as files that open from disk.
     """
-    _need_fastapi()
-    if folder is not None:
-        from motionlib.board.export import export
-
-        pages = export(Path(), folder)
-        answer(
-            {"pages": [str(page) for page in pages]}, as_json, f"{folder}/index.html and {len(pages) - 1} more pages"
-        )
-        return
-    import uvicorn
-
-    from motionlib.board.app import app_for
-
-    answer({"url": f"http://{host}:{port}"}, as_json, f"the board is at http://{host}:{port} (Ctrl+C ends it)")
-    uvicorn.run(app_for(Path()), host=host, port=port, log_level="warning")
+    wanted = ["--export", str(folder)] if folder is not None else ["--host", host, "--port", str(port)]
+    # A process of its own: the board and the command line do not know each other.
+    command = [sys.executable, "-m", "motionlib.board", *wanted, *(["--json"] if as_json else [])]
+    sys.exit(subprocess.call(command))
 
 
 @click.command(epilog="Example: motionlib params --check recipes/cmu.yaml")
@@ -53,19 +44,6 @@ def params(file: Path, check: bool, as_json: bool) -> None:
         answer({"ok": True, "file": str(file)}, as_json, f"{file} is right")
         return
     answer(read.model_dump(mode="json"), as_json, _yaml(read.model_dump(mode="json")))
-
-
-def _need_fastapi() -> None:
-    """Stop with the way out where only the library is installed.
-
-    Raises:
-        ValueError: If what serves the board is not installed.
-    """
-    from importlib.util import find_spec
-
-    missing = [name for name in ("fastapi", "uvicorn") if find_spec(name) is None]
-    if missing:
-        raise ValueError(f"the board needs {' and '.join(missing)}: pip install 'motionlib[pipeline]'")
 
 
 def _yaml(value: object) -> str:

@@ -11,16 +11,17 @@ from motionlib.artifacts import BadArtifactError, read_report
 TOO_LONG = ("per_clip", "files", "history", "points", "curve", "validation", "meaning")
 LONGEST_LIST = 6
 INTERVAL = {"mean", "low", "high"}
-DIGITS = 4  # significant digits shown of a number
+DIGITS = 3  # significant digits shown of a number
 Numbers = Mapping[str, Any]
 NOTHING: Numbers = MappingProxyType({})
 
 
 class Card(NamedTuple):
-    """One number that matters: its name, the number as text, and what it is to be held against."""
+    """One number that matters: its name, the number and its 95 % interval as text, what it is to be held against."""
 
     label: str
     value: str
+    interval: str = ""
     note: str = ""
 
 
@@ -86,6 +87,14 @@ def shown(value: Any, scale: float = 1.0, unit: str = "") -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     return f"{_number(value * scale)}{unit}"
+
+
+def card(label: str, value: Any, scale: float = 1.0, unit: str = "", note: str = "") -> Card:
+    """A card of a number, short, its interval apart from it."""
+    if isinstance(value, Mapping) and set(value) >= INTERVAL:
+        mean, low, high = (_number(value[name] * scale) for name in ("mean", "low", "high"))
+        return Card(label, f"{mean}{unit}", f"{low} to {high}", note)
+    return Card(label, shown(value, scale, unit), "", note)
 
 
 def _number(value: float) -> str:

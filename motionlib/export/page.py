@@ -34,7 +34,7 @@ def run_page(reports: Path, tokenizer: str = "", prior: str = "") -> str:
         .render(
             title="Run" + (f" of {' and '.join(names)}" if names else ""),
             lead=_lead(found),
-            cards=cards(found),
+            all_cards=cards(found),
             rows=_rows(reports, prior),
             tables=tables(found),
             pictures=_pictures(reports, tokenizer, prior),
@@ -52,7 +52,7 @@ def _lead(found: Reports) -> str:
         return "No report of the stage `ingest` lies here."
     kept = count["files"] - count["quarantine"]
     return (
-        f"{kept:,} of {count['files']:,} files, {shown(at(found.ingest, 'hours'))} hours and "
+        f"{kept:,} of {count['files']:,} files, {at(found.ingest, 'hours'):.2f} hours and "
         f"{shown(at(found.ingest, 'captions'))} captions went in."
     )
 

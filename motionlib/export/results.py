@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from motionlib.export.numbers import Card, Reports, at, shown
+from motionlib.export.numbers import Card, Reports, at, card, shown
 
 SHOWN_ID = 12  # characters of a hash that a person compares
-PERCENT = 100.0
+PERCENT, SIGN = 100.0, "\u00a0%"  # a blank that does not break before the sign
 NONE = "–"
 # Columns of the table of scores: heading and place in reports/evaluate.
 SETS = {
@@ -17,18 +17,18 @@ SETS = {
 }
 # Its lines: what, place in a set, factor, unit.
 SCORES = (
-    ("R-precision top 1", "r_precision_aware.0", PERCENT, " %"),
-    ("R-precision top 2", "r_precision_aware.1", PERCENT, " %"),
-    ("R-precision top 3", "r_precision_aware.2", PERCENT, " %"),
+    ("R-precision top 1", "r_precision_aware.0", PERCENT, SIGN),
+    ("R-precision top 2", "r_precision_aware.1", PERCENT, SIGN),
+    ("R-precision top 3", "r_precision_aware.2", PERCENT, SIGN),
     ("times chance, top 1", "times_chance_aware.0", 1.0, ""),
-    ("R-precision top 1, published way", "r_precision.0", PERCENT, " %"),
+    ("R-precision top 1, published way", "r_precision.0", PERCENT, SIGN),
     ("MM-Dist", "mm_dist", 1.0, ""),
     ("FID against real", "fid", 1.0, ""),
     ("KID against real", "kid", 1.0, ""),
     ("Diversity", "diversity", 1.0, ""),
-    ("feet that slide", "physics.skate_ratio", PERCENT, " %"),
+    ("feet that slide", "physics.skate_ratio", PERCENT, SIGN),
     ("jerk of the joints", "physics.jitter", 1.0, " m/s³"),
-    ("change of bone lengths", "physics.bone_drift", PERCENT, " %"),
+    ("change of bone lengths", "physics.bone_drift", PERCENT, SIGN),
 )
 ERRORS = (
     ("this tokenizer", "mpjpe_mm", ""),
@@ -51,8 +51,8 @@ class Table(NamedTuple):
 
 def cards(found: Reports) -> list[Card]:
     """The numbers that a person wants first; those that no report holds are left out."""
-    made = [*_data_cards(found), *_model_cards(found), *_score_cards(found)]
-    return [card for card in made if card.value != NONE]
+    made = (*_data_cards(found), *_model_cards(found), *_score_cards(found))
+    return [one for one in made if one.value != NONE]
 
 
 def tables(found: Reports) -> list[Table]:
@@ -66,43 +66,44 @@ def _show(numbers: Any, place: str, scale: float = 1.0, unit: str = "") -> str:
     return NONE if value is None else shown(value, scale, unit)
 
 
+def _short(label: str, numbers: Any, place: str, scale: float = 1.0, unit: str = "", note: str = "") -> Card:
+    value = at(numbers, place)
+    return Card(label, NONE) if value is None else card(label, value, scale, unit, note)
+
+
+def _beside(numbers: Any, place: str, scale: float = 1.0, unit: str = "") -> str:
+    """A number for a note: short, without its interval."""
+    return _short("", numbers, place, scale, unit).value
+
+
 def _data_cards(found: Reports) -> Iterator[Card]:
     count = at(found.ingest, "count") or {}
     if count:
-        kept = count["files"] - count["quarantine"]
-        yield Card("Takes in", f"{kept:,}", f"of {count['files']:,} files, {count['quarantine']} quarantined")
-    yield Card("Hours", _show(found.ingest, "hours"), f"{_show(found.ingest, 'captions')} captions")
+        note = f"of {count['files']:,} files, {count['quarantine']} quarantined"
+        yield card("Takes in", count["files"] - count["quarantine"], note=note)
+    yield _short("Hours", found.ingest, "hours", note=f"{_show(found.ingest, 'captions')} captions")
 
 
 def _model_cards(found: Reports) -> Iterator[Card]:
-    kept, book, likely = found.evaluate.get("reconstruction"), found.codebook, found.train_prior
-    yield Card(
-        "Joint error, held out",
-        _show(kept, "mpjpe_mm", unit=" mm"),
-        f"{_show(kept, 'mpjpe_over_mean_pose')} of the mean pose's",
-    )
-    yield Card(
-        "Codebook usage",
-        _show(book, "codebooks.0.usage", PERCENT, " %"),
-        f"of {_show(book, 'shape.codebook_size')} codes; perplexity {_show(book, 'codebooks.0.perplexity')}",
-    )
-    yield Card(
-        "Prior, held out",
-        _show(likely, "held_out.nats_per_code.prior", unit=" nats"),
-        f"per code; {_show(likely, 'held_out.prior_over.bigram')} of a bigram's",
-    )
+    kept, book, likely = found.evaluate.get("reconstruction"), found.codebook, found.train_prior.get("held_out")
+    share = f"{_beside(kept, 'mpjpe_over_mean_pose', PERCENT, SIGN)} of the mean pose's"
+    yield _short("Joint error, held out", kept, "mpjpe_mm", unit=" mm", note=share)
+    codes = f"of {_show(book, 'shape.codebook_size')} codes; perplexity {_beside(book, 'codebooks.0.perplexity')}"
+    yield _short("Codebook usage", book, "codebooks.0.usage", PERCENT, SIGN, codes)
+    bigram = f"per code; {_beside(likely, 'prior_over.bigram', PERCENT, SIGN)} of a bigram's"
+    yield _short("Prior, held out", likely, "nats_per_code.prior", unit=" nats", note=bigram)
 
 
 def _score_cards(found: Reports) -> Iterator[Card]:
     judged = found.evaluate
-    chance = f"chance {_show(judged, 'real.chance_aware.0', PERCENT, ' %')}"
+    chance = _beside(judged, "real.chance_aware.0", PERCENT, SIGN)
+    pool = f"top 1 of {_show(judged, 'protocol.pool')}; chance {chance}"
     for name, place in (("real", "real"), ("generated", "generation.true_length")):
-        value = _show(judged, f"{place}.r_precision_aware.0", PERCENT, " %")
-        yield Card(f"R-precision, {name}", value, f"top 1 of {_show(judged, 'protocol.pool')}; {chance}")
-    halves = f"halves of the real test set: {_show(judged, 'real.halves.fid')}"
-    yield Card("FID, generated", _show(judged, "generation.true_length.fid"), halves)
-    evaluator = str(judged.get("evaluator", NONE))
-    yield Card("Evaluator", evaluator[:SHOWN_ID], "scores of another evaluator cannot be compared")
+        yield _short(f"R-precision, {name}", judged, f"{place}.r_precision_aware.0", PERCENT, SIGN, pool)
+    halves = f"halves of the real test set: {_beside(judged, 'real.halves.fid')}"
+    yield _short("FID, generated", judged, "generation.true_length.fid", note=halves)
+    judge = str(judged.get("evaluator", NONE))[:SHOWN_ID]
+    yield Card("Evaluator", judge, note="scores of another evaluator cannot be compared")
 
 
 def _errors(found: Reports) -> Table:

@@ -1,9 +1,16 @@
 """The board shows what lies in the files, live and as static pages, and changes nothing."""
 
 import hashlib
+import json
+import os
 import re
 import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
 
+import httpx
 import pytest
 from fastapi.testclient import TestClient
 
@@ -13,6 +20,7 @@ from motionlib.board.app import app_for
 from motionlib.board.export import export
 from motionlib.promotion import journal
 
+ROOT = Path(__file__).parent.parent.parent
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
     "1f15c4890000000d49444154789c6360f8cfc0f01f00050001ff8a5c6b2b0000000049454e44ae426082"
@@ -192,3 +200,27 @@ def test_a_real_browser_shows_the_pages_without_an_error(project, tmp_path):
         browser.close()
     assert faults == []
     assert wide <= 0
+
+
+def test_the_command_writes_the_pages_of_the_checkout_it_stands_in(project, tmp_path):
+    command = [sys.executable, "-m", "motionlib.cli", "board", "--export", str(tmp_path / "site"), "--json"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=True)
+    assert (tmp_path / "site" / "index.html").is_file()
+    assert len(json.loads(done.stdout)["pages"]) == len(pages.PAGES) + 1
+
+
+def test_the_command_serves_the_board_on_loopback(project):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "motionlib.board", "--port", str(port), "--json"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, cwd=project, env=environment, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            url = json.loads(server.stdout.readline())["url"]
+            page = httpx.HTTPTransport(retries=20)
+            with httpx.Client(transport=page, timeout=30) as client:
+                assert "version 2" in client.get(url).text
+        finally:
+            server.terminate()

@@ -82,11 +82,13 @@ def test_the_cards_are_the_numbers_with_their_intervals(reports):
     made = {card.label: card for card in cards(read_reports(reports, "vq_512", "gpt"))}
     assert made["Takes in"].value == "758"
     assert made["Takes in"].note == "of 760 files, 2 quarantined"
-    assert made["Joint error, held out"].value == "50 (45 to 55) mm"
-    assert made["Joint error, held out"].note == "0.25 (0.225 to 0.275) of the mean pose's"
-    assert made["Codebook usage"].value == "93 %"
-    assert made["R-precision, real"].value == "40 (36 to 44) %"
-    assert made["R-precision, real"].note == "top 1 of 32; chance 5 %"
+    assert made["Joint error, held out"].value == "50 mm"
+    assert made["Joint error, held out"].interval == "45 to 55"
+    assert made["Joint error, held out"].note == "25\u00a0% of the mean pose's"
+    assert made["Codebook usage"].value == "93\u00a0%"
+    assert made["R-precision, real"].value == "40\u00a0%"
+    assert made["R-precision, real"].interval == "36 to 44"
+    assert made["R-precision, real"].note == "top 1 of 32; chance 5\u00a0%"
     assert made["Evaluator"].value == "eeeeeeeeeeee"
 
 
@@ -135,7 +137,7 @@ def test_lists_over_clips_are_not_numbers_for_a_table(reports):
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (0.123456, "0.1235"),
+        (0.123456, "0.123"),
         (1234567, "1,234,567"),
         (2.0, "2"),
         (12345.6, "12346"),
