@@ -5,6 +5,7 @@ Same layers, sizes and initialisation; the layout differs: rows (B, T, C) are wh
 is in memory, and oneDNN convolves that almost twice as fast as (B, C, T) (bench/bench_tokenizer.py).
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "silu": functional.silu,
 }
 KERNEL = 3
+LAST_LAYER = 0.1  # factor on the decoder's last weights in a calm start
 STRIDE = 2  # of each halving; its kernel is twice as long
 
 
@@ -137,6 +139,23 @@ class Decoder(nn.Module):
     def forward(self, latent: Tensor) -> Tensor:
         """Any L."""
         return to_rows(self.layers(to_image(latent)))
+
+
+def start_calmly(encoder: Encoder, decoder: Decoder) -> None:
+    """Other random weights for the start: every convolution keeps the variance (He et al., arXiv:1502.01852), every
+    residual block is the identity and the decoder gives almost the mean (Zhang et al., "Fixup", arXiv:1901.09321).
+    """
+    for module in (*encoder.modules(), *decoder.modules()):
+        if isinstance(module, Conv) and module.bias is not None:
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            nn.init.zeros_(module.bias)
+    with torch.no_grad():
+        for module in (*encoder.modules(), *decoder.modules()):
+            if isinstance(module, Residual):
+                module.point.weight.zero_()
+        for layer in (encoder.layers[-1], decoder.layers[0]):  # no ReLU before them, so half the variance is right
+            layer.weight.div_(math.sqrt(2))  # type: ignore[operator]
+        decoder.layers[-1].weight.mul_(LAST_LAYER)  # type: ignore[operator]
 
 
 def to_image(rows: Tensor) -> Tensor:

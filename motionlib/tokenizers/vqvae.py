@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from motionlib.artifacts import CodeShape
 from motionlib.tokenizers.base import FPS, Settings, Tokenizer, position_slice
-from motionlib.tokenizers.conv import STRIDE, Decoder, Encoder, Sizes
+from motionlib.tokenizers.conv import STRIDE, Decoder, Encoder, Sizes, start_calmly
 from motionlib.tokenizers.pose import facing_joints, joint_distance
 from motionlib.tokenizers.quantizers import Mode, Quantized, Reset, VectorQuantizer
 from motionlib.training import Loss
@@ -30,6 +30,9 @@ class VqVaeConfig(Settings):
     depth: PositiveInt = Field(default=3, le=8, description="residual blocks in a stack")
     growth: PositiveInt = Field(default=3, le=4, description="dilations are powers of this")
     activation: Literal["relu", "gelu", "silu"] = Field(default="relu")
+    start: Literal["torch", "calm"] = Field(
+        default="torch", description="random weights; calm: residual blocks do nothing yet"
+    )
     code_width: PositiveInt = Field(default=512, le=4096, description="C, width of a code")
     codes: int = Field(default=512, ge=2, le=65536, description="V, size of the codebook")
     mode: Mode = Field(default="ema_reset", description="how the codebook follows the latents")
@@ -75,6 +78,8 @@ class VqVae(Tokenizer):
         sizes = Sizes(c.width, c.code_width, HALVINGS, c.depth, c.growth, c.activation)
         self.encoder = Encoder(self.width, sizes)
         self.decoder = Decoder(self.width, sizes)
+        if c.start == "calm":
+            start_calmly(self.encoder, self.decoder)
         self.quantizer = VectorQuantizer(
             c.codes, c.code_width, mode=c.mode, reset=c.reset, decay=c.decay, threshold=c.threshold, kmeans=c.kmeans
         )
