@@ -100,6 +100,13 @@ class Evaluator(nn.Module):
         self.motion = MotionEncoder(config.movement, config.motion_width, config.embedding, config.input_dropout)
         self.text = TextEncoder(text_dim, config.text_width, config.embedding, config.tags, config.input_dropout)
 
+    def train(self, mode: bool = True) -> "Evaluator":
+        """As every nn.Module, but a frozen movement encoder stays in eval mode, as published."""
+        super().train(mode)
+        if not self.movement.out_net.weight.requires_grad:
+            self.movement.eval()
+        return self
+
     @property
     def id(self) -> str:
         """Sha256 over settings, weights and statistics: which evaluator a score is from."""

@@ -39,6 +39,26 @@ def test_twice_the_same_inputs_are_the_same_bytes_and_no_checkpoint_stays(folder
     assert not list((folder / ".motionlib").rglob("*.safetensors"))
 
 
+def test_a_training_that_was_interrupted_ends_with_the_same_bytes(folder, monkeypatch):
+    train_evaluator.main()
+    undisturbed = outputs(folder)
+    learn, calls = evaluator.Evaluator.loss, []
+
+    def fails_later(self, batch, generator):
+        calls.append(1)
+        if len(calls) == 33:  # after the checkpoint of step 20
+            raise KeyboardInterrupt
+        return learn(self, batch, generator)
+
+    monkeypatch.setattr(evaluator.Evaluator, "loss", fails_later)
+    with pytest.raises(KeyboardInterrupt):
+        train_evaluator.main()
+    monkeypatch.setattr(evaluator.Evaluator, "loss", learn)
+    train_evaluator.main()
+
+    assert outputs(folder) == undisturbed
+
+
 def test_movements_can_be_learned_before_and_kept(folder):
     write_inputs(
         folder,
