@@ -7,6 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- tree: python docs/tree.py --write -->\n```\n", "```\n<!-- end of tree -->"
+WIDTH = 28  # characters before what a file says; fixed, so that one new file changes one line
 # Folders whose files are listed one by one; of every other folder only its own line is shown.
 OPENED = ("motionlib", "stages", "flows", "recipes", "bench", "docs", "infra")
 # What cannot speak for itself.
@@ -44,8 +45,7 @@ def tree() -> str:
     names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
     files = sorted(Path(name) for name in names if name)
     lines = [_line(path) for top in _inside(files, Path()) for path in [top, *_opened(files, top)]]
-    width = max(len(name) for name, _ in lines) + 2
-    return "".join(f"{name:<{width}}{told}".rstrip() + "\n" for name, told in lines)
+    return "".join(f"{name:<{WIDTH}} {told}".rstrip() + "\n" for name, told in lines)
 
 
 def _opened(files: list[Path], folder: Path) -> list[Path]:

@@ -185,6 +185,15 @@ def test_converting_to_another_rate_keeps_the_time(take, joints):
     assert read_bvh(Path("slow.bvh").read_bytes()).fps == 10
 
 
+def test_converting_onto_another_file_s_skeleton_keeps_that_skeleton(take, joints):
+    bvh.write(Path("giant.bvh"), rig.fit(1.2 * joints[:3]), 20)
+    run("convert", take, "out.bvh", "--rig", "giant.bvh")
+    giant, made = (read_bvh(Path(name).read_bytes()) for name in ("giant.bvh", "out.bvh"))
+    assert made.skeleton.names == giant.skeleton.names
+    np.testing.assert_allclose(made.skeleton.offsets, giant.skeleton.offsets, atol=1e-3)
+    assert len(made.root_pos) == len(joints)
+
+
 @pytest.mark.parametrize("suffix", ["bvh", "glb", "html"])
 def test_converting_to_a_format_is_said_by_the_suffix(take, suffix):
     run("convert", take, f"out.{suffix}")
