@@ -25,7 +25,6 @@ PRIOR = {"kind": "gpt", "tokenizer": "vq", "model": {"layers": 1, "width": 32, "
 def folder(tmp_path_factory):
     """Inputs, and the report of one run; no test changes what lies in it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("os.sched_getaffinity", lambda _: {0})  # one thread: other tests run beside this one
         patch.chdir(where := tmp_path_factory.mktemp("evaluate"))
         write_inputs(where, priors={"tiny": PRIOR})
         write_models(where)
