@@ -24,6 +24,7 @@ SECONDS_BETWEEN_LOOKS = 0.05
 QUIET = {
     "DO_NOT_TRACK": "true",  # MLflow takes `true`, not 1
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DVC_NO_ANALYTICS": "true",
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # stages speak for themselves on the terminal
@@ -59,6 +60,11 @@ def prefect_server() -> Iterator["Server | None"]:
         server.stop()
 
 
+def new_password() -> str:
+    """What Prefect calls an auth string: a name and a secret."""
+    return f"motionlib:{secrets.token_urlsafe(24)}"
+
+
 class Server:
     """Prefect's server in a process of its own, started at once; `wait` until it answers.
 
@@ -69,7 +75,7 @@ class Server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        password = f"motionlib:{secrets.token_urlsafe(24)}"
+        password = new_password()
         os.environ["PREFECT_API_URL"] = self.url = f"http://127.0.0.1:{port}/api"
         os.environ["PREFECT_API_AUTH_STRING"] = password
         services = {f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in UNUSED_SERVICES}

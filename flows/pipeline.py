@@ -7,7 +7,7 @@ from typing import Any
 from prefect import flow, runtime, task
 from prefect.cache_policies import NO_CACHE
 
-from flows import active, delivery, graph, lineage, results
+from flows import active, delivery, graph, lineage, remote, results
 from flows.run_stage import Journey, stage_task
 from flows.source_code import CodeMemory
 from motionlib.promotion import gate, registry
@@ -37,8 +37,9 @@ def retrain(raw: str | None = None) -> dict[str, Any]:
     with active.run(tags := _tags(delivered)) as parent:
         journey = Journey(parent, tags, pipeline.remote)
         for stage in pipeline.stages:
-            stage_task(stage, stale.get(stage.name), journey)()
-        graph.read(Path.cwd(), memory)  # what has run now is remembered by what its code means
+            stage_task(stage, stale.get(stage.name), journey, remote.runner(stage))()
+        if stale:
+            graph.read(Path.cwd(), memory)  # what has run now is remembered by what its code means
         memory.save()
         commit = step(lineage.save)()
         decision = step(decide)(journey, commit)

@@ -72,6 +72,9 @@ def _to_mlflow(journey: Journey, found: Mapping[str, Any]) -> None:
     tags |= {"lineage.commit": found["lineage"], "champion": str(found["champion"] or "")}
     tags |= {store.NOTE_TAG: _markdown(found)}
     store.set_tags(journey.parent, tags)
+    for one in journey.outcomes:
+        if one.what == "ran":  # the lineage commit is made when all stages have ended
+            store.set_tags(one.run_id, {"lineage.commit": found["lineage"]})
     store.log_metrics(journey.parent, summary.metrics(found["summary"]))
     store.log_file(journey.parent, LAST_RUN, "results")
     if PAGE.is_file():

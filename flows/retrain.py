@@ -52,6 +52,8 @@ def run(raw: str | None) -> tuple[dict[str, Any] | None, str]:
         try:
             active.check_alone()
             result: dict[str, Any] = retrain(raw=str(Path(raw).resolve()) if raw else None)
+        except KeyboardInterrupt:
+            return None, "interrupted; run it again to go on where it was"
         except Exception as error:
             return None, str(error)
         finally:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
 from prefect import Task, get_run_logger, runtime, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
@@ -65,8 +66,11 @@ class Journey:
     outcomes: list[Outcome] = field(default_factory=list)
 
 
-def stage_task(stage: graph.Stage, reason: str | None, journey: Journey) -> Task[[], State[Any]]:
-    """The task that brings one stage up to date; `reason` is why it is stale, None if it is not."""
+Run = Callable[[graph.Stage, str, Journey], Outcome]
+
+
+def stage_task(stage: graph.Stage, reason: str | None, journey: Journey, run: Run) -> Task[[], State[Any]]:
+    """The task that brings one stage up to date; `reason` is why it is stale, None if it is not; `run` runs it."""
 
     @task(
         name=stage.name,
@@ -92,7 +96,7 @@ def cached(stage: graph.Stage, seconds: float = 0.0, what: str = "cached") -> Ou
     return Outcome(stage.name, what, seconds, version, store.find_run("stage_version", version) or "")
 
 
-def run(stage: graph.Stage, reason: str, journey: Journey) -> Outcome:
+def run_here(stage: graph.Stage, reason: str, journey: Journey) -> Outcome:
     """Let DVC bring a stage up to date, here.
 
     Raises:
@@ -101,20 +105,7 @@ def run(stage: graph.Stage, reason: str, journey: Journey) -> Outcome:
     say = speaker(stage.name)
     say(f"stale: {reason}")
     began = time.monotonic()
-    spool = HOME / "spool" / f"{stage.name}.jsonl"
-    spool.parent.mkdir(parents=True, exist_ok=True)
-    spool.unlink(missing_ok=True)
-    repro = (*DVC, "repro", "--single-item", *(["--pull"] if journey.pull else []), stage.name)
-    command = Command(repro, stage_environment(spool))
-    forwarder = store.Forwarder(
-        spool,
-        run_id=journey.children.get(stage.name),
-        parent=journey.parent,
-        tags={**journey.tags, "stage": stage.name, "attempt": str(runtime.task_run.run_count or 1)}
-        | {"prefect.task_run_id": str(runtime.task_run.id or "")},
-        digest=digest_of,
-        sample=command.usage,
-    )
+    command, forwarder = _start(stage, journey)
     try:
         with forwarder:
             command.wait(say, stage.timeout_s)
@@ -129,6 +120,25 @@ def run(stage: graph.Stage, reason: str, journey: Journey) -> Outcome:
     if not any(line.startswith(RAN) for line in command.lines):
         return cached(stage, seconds, "restored" if any(RESTORED in line for line in command.lines) else "cached")
     return _record(stage, journey, forwarder, seconds)
+
+
+def _start(stage: graph.Stage, journey: Journey) -> tuple[Command, store.Forwarder]:
+    """DVC at work on a stage, and what sends the stage's reports on."""
+    spool = HOME / "spool" / f"{stage.name}.jsonl"
+    spool.parent.mkdir(parents=True, exist_ok=True)
+    spool.unlink(missing_ok=True)
+    repro = (*DVC, "repro", "--single-item", *(["--pull"] if journey.pull else []), stage.name)
+    command = Command(repro, stage_environment(spool))
+    forwarder = store.Forwarder(
+        spool,
+        run_id=journey.children.get(stage.name),
+        parent=journey.parent,
+        tags={**journey.tags, "stage": stage.name, "attempt": str(runtime.task_run.run_count or 1)}
+        | {"prefect.task_run_id": str(runtime.task_run.id or "")},
+        digest=digest_of,
+        sample=command.usage,
+    )
+    return command, forwarder
 
 
 def _record(stage: graph.Stage, journey: Journey, forwarder: store.Forwarder, seconds: float) -> Outcome:
@@ -155,10 +165,12 @@ def stage_environment(spool: Path) -> dict[str, str]:
 
 
 def digest_of(path: str) -> str:
-    """DVC's hash of an output of any stage."""
-    for entry in graph.locked().values():
+    """DVC's hash of an output of any stage, or of a folder that DVC tracks by itself."""
+    tracked = Path(f"{path}.dvc")
+    entries = [yaml.safe_load(tracked.read_text())] if tracked.is_file() else list(graph.locked().values())
+    for entry in entries:
         for out in entry.get("outs", []):
-            if out["path"] == path:
+            if out["path"] == (tracked.stem if tracked.is_file() else path):
                 return str(out["md5"])
     return store.manifest_digest(path)
 

@@ -1,7 +1,7 @@
 """Prefect's own server on this machine: `python -m flows.server` shows the flow runs of this checkout in a browser.
 
-The flow starts the same server for itself when no PREFECT_API_URL is given. It listens on loopback only, and what the
-flow starts asks for a password, because Prefect's default server lets any web page that is open here drive it.
+The flow starts the same server for itself when no PREFECT_API_URL is given. It listens on loopback only and asks for a
+password that is made anew each time, because Prefect's default server lets any web page that is open here drive it.
 """
 
 import argparse
@@ -15,8 +15,10 @@ def main(port: int) -> None:
     """Serve until the supervisor, or the person at the keyboard, ends it."""
     watch_supervisor()
     embedded.set_environment()
+    password = os.environ.setdefault("PREFECT_SERVER_API_AUTH_STRING", embedded.new_password())
+    os.environ.setdefault("PREFECT_SERVER_CORS_ALLOWED_ORIGINS", f"http://127.0.0.1:{port}")
     if not os.environ.get(embedded.SHORT_LIVED):
-        print(f"Prefect: http://127.0.0.1:{port} (Ctrl-C ends it)", flush=True)
+        print(f"Prefect: http://127.0.0.1:{port}, password {password} (Ctrl-C ends it)", flush=True)
     import uvicorn
     from prefect.server.api.server import create_app
 

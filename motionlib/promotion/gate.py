@@ -43,21 +43,23 @@ def judge(challenger: Mapping[str, Any], champion: Mapping[str, Any] | None, set
     """
     if champion is None:
         return Verdict(PASS, "There is no champion yet.")
-    metrics = [settings.metric]
+    metrics, left_out = [settings.metric], ""
     same_evaluator = bool(champion.get("evaluator")) and champion.get("evaluator") == challenger.get("evaluator")
-    if settings.text_metric and same_evaluator:
+    if settings.text_metric and not same_evaluator:
+        left_out = f" {settings.text_metric} was left out: the two were judged by different evaluators."
+    elif settings.text_metric and not _common(settings.text_metric, challenger, champion):
+        left_out = f" {settings.text_metric} was left out: no clip has it in both."
+    elif settings.text_metric:
         metrics.append(settings.text_metric)
     evidence: dict[str, Any] = {"same_evaluator": same_evaluator}
     outcomes = []
     for metric in metrics:
-        verdict = _compare(metric, challenger["per_clip"], champion["per_clip"], settings)
+        verdict = _compare(metric, challenger, champion, settings)
         evidence |= verdict.evidence
         outcomes.append(verdict)
     worst = min(outcomes, key=lambda verdict: (FAIL, UNDECIDED, PASS).index(verdict.outcome))
     reason = " ".join(verdict.reason for verdict in outcomes) if worst.outcome == PASS else worst.reason
-    if settings.text_metric and not same_evaluator:
-        reason += f" {settings.text_metric} was left out: the two were judged by different evaluators."
-    return Verdict(worst.outcome, reason, evidence)
+    return Verdict(worst.outcome, reason + left_out, evidence)
 
 
 def of_bundles(challenger: Path, champion: Path | None, settings: Promote | None = None) -> Verdict:
@@ -72,14 +74,11 @@ def _report(bundle: Path) -> Mapping[str, Any]:
 
 
 def _compare(metric: str, challenger: Mapping[str, Any], champion: Mapping[str, Any], settings: Promote) -> Verdict:
-    clips = sorted(
-        clip for clip in challenger.keys() & champion.keys() if metric in challenger[clip] and metric in champion[clip]
-    )
+    clips = _common(metric, challenger, champion)
     if len(clips) < settings.min_clips:
         reason = f"Only {len(clips)} held-out clips have {metric} in both; {settings.min_clips} are needed."
         return Verdict(UNDECIDED, reason, {metric: {"clips": len(clips)}})
-    new = np.array([challenger[clip][metric] for clip in clips], dtype=np.float64)
-    old = np.array([champion[clip][metric] for clip in clips], dtype=np.float64)
+    new, old = (np.array([report["per_clip"][clip][metric] for clip in clips]) for report in (challenger, champion))
     scale = float(abs(old.mean())) or 1.0
     change = paired_difference(new, old, settings.resamples, settings.seed, confidence=settings.confidence)
     worse, low, high = (value / scale for value in change)
@@ -100,3 +99,9 @@ def _compare(metric: str, challenger: Mapping[str, Any], champion: Mapping[str, 
         f"{worse:+.1%} ({low:+.1%} to {high:+.1%}), {place} the margin of {settings.margin:.0%}."
     )
     return Verdict(PASS if passed else FAIL, reason, evidence)
+
+
+def _common(metric: str, challenger: Mapping[str, Any], champion: Mapping[str, Any]) -> list[str]:
+    """Clips for which both have the metric."""
+    new, old = challenger["per_clip"], champion["per_clip"]
+    return sorted(clip for clip in new.keys() & old.keys() if metric in new[clip] and metric in old[clip])

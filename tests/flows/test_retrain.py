@@ -1,17 +1,12 @@
 """The real flow on a real git, DVC, Prefect and MLflow, with three tiny stages."""
 
-import contextlib
-import io
-import os
 import shutil
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_project import REPO, Project, make_project
+from tiny_project import inside, retrain
 
-from flows import delivery, lineage
+from flows import lineage
 from flows.source_code import CodeMemory
 from motionlib.promotion import journal, registry
 from motionlib.tracking import store
@@ -23,59 +18,6 @@ pytestmark = [
 ]
 INGEST, TRAIN, BUNDLE = "ingest", "train_tokenizer@vq_512", "bundle"
 STEPS = "train: {steps: "
-
-
-@pytest.fixture(scope="session")
-def prefect_server():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-        patch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-        from prefect.testing.utilities import prefect_test_harness
-
-        with prefect_test_harness():
-            yield
-
-
-@contextlib.contextmanager
-def inside(folder: Path):
-    """As if the flow was started in that checkout."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("PYTHONPATH", str(REPO))
-        patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-        patch.setenv("DVC_SITE_CACHE_DIR", str(folder.parent / "dvc-site"))
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/.motionlib/mlflow.db")
-        patch.setattr(delivery, "check_settings", lambda: None)  # has a test of its own; it imports torch
-        patch.setattr("flows.run_stage.RETRY_DELAY_S", 0.0)
-        (folder / ".motionlib").mkdir(exist_ok=True)
-        store.forget_client()
-        yield
-        store.forget_client()
-
-
-def retrain() -> dict[str, Any]:
-    from flows.pipeline import retrain as flow
-
-    with contextlib.redirect_stderr(io.StringIO()):
-        result: dict[str, Any] = flow()
-    return result
-
-
-@pytest.fixture(scope="session")
-def first(tmp_path_factory, prefect_server) -> tuple[Project, dict[str, Any]]:
-    """A project after its first run; never changed by a test."""
-    made = make_project(tmp_path_factory.mktemp("template") / "project")
-    with inside(made.folder):
-        return made, retrain()
-
-
-@pytest.fixture
-def again(first, tmp_path):
-    """A copy of it, to work in."""
-    folder = tmp_path / "project"
-    shutil.copytree(first[0].folder, folder, symlinks=True)
-    with inside(folder):
-        yield Project(folder)
 
 
 def runs(condition: str) -> list[Any]:
@@ -104,7 +46,8 @@ def test_mlflow_holds_a_parent_and_a_child_per_executed_stage(first):
     assert {one.info.status for one in [parent, *children.values()]} == {"FINISHED"}
     assert children[TRAIN].data.metrics["loss"] == 1.0
     assert children[TRAIN].data.params["kind"] == "vqvae"
-    assert [one.dataset.name for one in children[INGEST].inputs.dataset_inputs] == ["raw"]
+    (raw,) = children[INGEST].inputs.dataset_inputs
+    assert (raw.dataset.name, raw.dataset.digest) == ("raw", children[INGEST].data.tags["dvc.dep.data/raw"])
     tags = children[TRAIN].data.tags
     assert len(tags["git.commit"]) == 40
     assert tags["git.dirty"] == "false"
@@ -112,7 +55,7 @@ def test_mlflow_holds_a_parent_and_a_child_per_executed_stage(first):
     assert tags["dvc.dep.data/clips"].endswith(".dir")
     assert tags["dvc.out.models/tokenizers/vq_512"].endswith(".dir")
     assert tags["prefect.flow_run_id"] == result["prefect_flow_run"]
-    assert parent.data.tags["lineage.commit"] == result["lineage"]
+    assert parent.data.tags["lineage.commit"] == tags["lineage.commit"] == result["lineage"]
     assert parent.data.tags["stage_run.train_tokenizer:vq_512"] == children[TRAIN].info.run_id
 
 
@@ -163,6 +106,14 @@ def test_an_edited_parameter_runs_its_stage_and_those_after_it(again):
     assert again.outcomes(result)[INGEST] == "cached"
     assert again.outcomes(result)[TRAIN] == "ran"
     assert again.outcomes(result)[BUNDLE] == "cached"  # after a stale stage, but what that made is the same
+
+
+def test_outputs_that_were_deleted_come_back_out_of_the_cache(again, first):
+    shutil.rmtree(again.folder / "models")
+    result = retrain()
+    assert again.outcomes(result) == {INGEST: "cached", TRAIN: "restored", BUNDLE: "restored"}
+    assert [one["run_id"] for one in result["stages"]] == [one["run_id"] for one in first[1]["stages"]]
+    assert (again.folder / "models/bundle/bundle.json").is_file()
 
 
 def test_a_stage_that_fails_is_tried_again_in_the_same_mlflow_run(again):

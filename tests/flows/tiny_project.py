@@ -1,5 +1,7 @@
 """A real git and DVC project with three tiny stages, run by the real flow."""
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -7,6 +9,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from flows import delivery
+from motionlib.tracking import store
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -92,7 +99,7 @@ from motionlib.artifacts import write_json
 if __name__ == "__main__":
     model = json.loads(Path("models/tokenizers/vq_512/model.json").read_text())
     error = 100.0 / model["steps"]
-    clips = {f"clip{i}": {"mpjpe_mm": error + i} for i in range(40)}
+    clips = {f"clip{i}": {"mpjpe_mm": error + i, "mm_dist_generated": 3.0} for i in range(40)}
     write_json(Path("models/bundle/reports/evaluate.json"), {"evaluator": "e1", "per_clip": clips})
     write_json(Path("models/bundle/bundle.json"), {"format": 1, "model": model})
 ''',
@@ -171,3 +178,28 @@ def make_project(folder: Path) -> Project:
     ):
         project.command("git", *arguments)
     return project
+
+
+@contextlib.contextmanager
+def inside(folder: Path, uri: str = ""):
+    """As if the flow was started in that checkout."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("PYTHONPATH", str(REPO))
+        patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+        patch.setenv("DVC_SITE_CACHE_DIR", str(folder.parent / "dvc-site"))
+        patch.setenv("MLFLOW_TRACKING_URI", uri or f"sqlite:///{folder}/.motionlib/mlflow.db")
+        patch.setattr(delivery, "check_settings", lambda: None)  # has a test of its own; it imports torch
+        patch.setattr("flows.run_stage.RETRY_DELAY_S", 0.0)
+        (folder / ".motionlib").mkdir(exist_ok=True)
+        store.forget_client()
+        yield
+        store.forget_client()
+
+
+def retrain() -> dict[str, Any]:
+    from flows.pipeline import retrain as flow
+
+    with contextlib.redirect_stderr(io.StringIO()):
+        result: dict[str, Any] = flow()
+    return result

@@ -69,6 +69,15 @@ def test_under_another_evaluator_text_is_left_out_and_the_reason_says_so():
     assert verdict.reason.endswith("mm_dist was left out: the two were judged by different evaluators.")
 
 
+def test_text_that_no_clip_has_in_both_is_left_out_and_the_reason_says_so():
+    champion = report([50.0] * 30)
+    for values in champion["per_clip"].values():
+        del values["mm_dist"]
+    verdict = judge(report([50.0] * 30), champion, SETTINGS)
+    assert verdict.outcome == "pass"
+    assert verdict.reason.endswith("mm_dist was left out: no clip has it in both.")
+
+
 @given(seed=st.integers(0, 1000), factor=st.floats(0.5, 0.99))
 def test_a_model_that_is_better_on_every_clip_always_passes(seed, factor):
     champion = np.random.default_rng(seed).uniform(10, 100, 25)
