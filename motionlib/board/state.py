@@ -38,7 +38,8 @@ class State:
         fault: What is wrong with the journal, "" if it is whole.
         champion: Entry that made the champion, None without one. bundle: what its `bundle.json` says.
         decision: The newest entry with a verdict about a challenger.
-        reports: Of the last run. last_run: `.motionlib/last_run.json`, {} before the first.
+        reports: Of the last run, with its cards. last_run: `.motionlib/last_run.json`, {} before the first.
+        champion_cards: Numbers of the champion, as its bundle holds them.
     """
 
     root: Path
@@ -50,6 +51,7 @@ class State:
     stages: list[StageLine]
     reports: Reports
     cards: list[Card]
+    champion_cards: list[Card]
     last_run: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -86,6 +88,7 @@ def read(root: Path) -> State:
         stages=_stages(root / LOCK, last_run),
         reports=reports,
         cards=cards(reports),
+        champion_cards=cards(_bundled_reports(root, champion)),
         last_run=last_run,
     )
 
@@ -97,10 +100,23 @@ def _json(path: Path) -> Mapping[str, Any]:
     return found
 
 
-def _bundle(root: Path, champion: Entry | None) -> Mapping[str, Any]:
-    """What the champion's bundle says of itself, {} if it does not lie here."""
+def _folder(root: Path, champion: Entry | None) -> Path | None:
+    """Folder of the champion's bundle, None if it does not lie here."""
     where = str(champion.evidence.get("where", "")) if champion else ""
-    return _json(root / where / "bundle.json") if where else {}
+    return root / where if where and (root / where / "bundle.json").is_file() else None
+
+
+def _bundle(root: Path, champion: Entry | None) -> Mapping[str, Any]:
+    """What the champion's bundle says of itself."""
+    folder = _folder(root, champion)
+    return _json(folder / "bundle.json") if folder else {}
+
+
+def _bundled_reports(root: Path, champion: Entry | None) -> Reports:
+    """The reports that the champion's bundle holds."""
+    folder = _folder(root, champion)
+    files = {name: folder / "reports" / f"{name}.json" for name in Reports._fields} if folder else {}
+    return Reports(**{name: _json(path) for name, path in files.items() if path.is_file()})
 
 
 def _names(root: Path) -> Mapping[str, Any]:

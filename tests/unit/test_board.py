@@ -76,6 +76,11 @@ def test_the_first_page_says_who_is_champion_since_when_by_whom_and_why(client):
     assert "vq_512" in page
 
 
+def test_the_numbers_of_the_champion_are_those_of_its_bundle(project, client):
+    write_json(project / "bundles/2/reports/codebook.json", {"codebooks": [{"usage": 0.875}]})
+    assert re.search(r"Codebook usage</div>\s*<div class=\"value\">87\.5", client.get("/").text)
+
+
 def test_the_newest_challenger_is_shown_with_the_interval_of_its_change(client):
     page = client.get("/index.html").text
     assert "Version 3 was" in page
