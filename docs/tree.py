@@ -32,6 +32,7 @@ TOLD = {
     "params.yaml": "every number that decides what is made",
     "pyproject.toml": "dependencies with bounds and reasons, settings of the tools",
     "recipes": "ready params.yaml files",
+    "templates": "its pages",
     "stages": "WHAT: one file per DVC stage",
     "tests": "unit, stages, flows, and golden files made by the original code",
     "requirements.lock": "every package but torch, pinned with hashes",
