@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tiny_project import inside, retrain
 
-from flows import lineage
+from flows import delivery, lineage
 from flows.source_code import CodeMemory
 from motionlib.promotion import journal, registry
 from motionlib.tracking import store
@@ -85,6 +85,14 @@ def test_a_second_run_runs_nothing_registers_nothing_and_points_to_the_first(aga
     assert [one.version for one in registry.models()] == ["1"]
     assert len(journal.entries()) == 1
     assert result["lineage"] == first[1]["lineage"]
+
+
+def test_dvc_knows_the_raw_data_as_it_is(again):
+    assert delivery.tracked(delivery.RAW)
+    (again.folder / "data/raw/mine/walk.txt").write_text("a person stands#stands/VERB#0.0#0.0\n")
+    assert not delivery.tracked(delivery.RAW)
+    assert again.command("git", "status", "--porcelain", "data").stdout == "?? data/\n"  # raw.dvc, and nothing else
+    assert again.command("git", "add", "--dry-run", "data").stdout == "add 'data/raw.dvc'\n"
 
 
 def test_an_edited_comment_runs_nothing(again):
