@@ -134,7 +134,7 @@ class BundleChoice(Section):
     """Parameters of the `bundle` stage."""
 
     prior: str = Field(description="the key of `priors` that is bundled")
-    tokenizer: str = Field(description="its tokenizer, as `priors` names it; repeated so that dvc.yaml can name its files")
+    tokenizer: str = Field(description="its tokenizer, as `priors` says; repeated so that dvc.yaml can name its files")
 
 
 class Promote(Section):
