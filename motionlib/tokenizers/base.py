@@ -91,6 +91,9 @@ class Tokenizer(nn.Module, ABC):
         """Update what is not learned by gradient; values for the curves."""
         return {}
 
+    def prepare(self, features: Tensor, generator: torch.Generator) -> None:
+        """Shown windows (N, T, D) of raw training features before training, for a start that knows the data."""
+
     def plan(self, steps: int) -> None:
         """Told before training how many steps it will take, for what changes on the way."""
 

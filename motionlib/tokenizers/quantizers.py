@@ -21,7 +21,7 @@ Reset = Literal["t2mgpt", "reseed"]
 TILE_NOISE = 0.01  # of T2M-GPT's `_tile`, divided by sqrt(C): spread of repeated latents
 RICH_BATCH = 5  # latents per code from which the published threshold of one use per step makes sense
 SHARE_OF_FAIR_USE = 0.03  # of latents / codes: below it a code is dead in smaller batches
-KMEANS_STEPS = 10
+KMEANS_STEPS = 20
 
 
 class Quantized(NamedTuple):
@@ -139,6 +139,21 @@ class VectorQuantizer(nn.Module):
         perplexity = torch.exp(-(share * (share + 1e-10).log()).sum())
         return {"perplexity": float(perplexity), "usage": 1 - float(dead.float().mean()), "resets": float(resets)}
 
+    @torch.no_grad()
+    def cluster(self, latent: Tensor, generator: torch.Generator) -> None:
+        """Start the codebook as clusters of latents (N, L, C), the more of them the better."""
+        flat = latent.reshape(-1, latent.shape[-1]).float()
+        flat = flat[_shuffled(len(flat), generator)]
+        book = _kmeans(flat, _tiled(flat, len(self.codebook), generator))
+        counts = _totals(flat, _nearest(flat, book), len(book))[1] * len(book) / len(flat)
+        self._begin(book, counts.clamp_min(1.0 / len(book)))
+
+    def _begin(self, book: Tensor, counts: Tensor) -> None:
+        self.codebook.copy_(book)
+        self.sums.copy_(book * counts.unsqueeze(1))
+        self.counts.copy_(counts)
+        self.started.fill_(True)
+
     def _threshold(self, latents: int) -> float:
         if self.threshold:
             return self.threshold
@@ -150,10 +165,7 @@ class VectorQuantizer(nn.Module):
         book = _tiled(flat, len(self.codebook), generator)
         if self.kmeans:
             book = _kmeans(flat, book[_shuffled(len(book), generator)])
-        self.codebook.copy_(book)
-        self.sums.copy_(book)
-        self.counts.fill_(1.0)
-        self.started.fill_(True)
+        self._begin(book, torch.ones_like(self.counts))
 
     def _revive(self, flat: Tensor, dead: Tensor, generator: torch.Generator) -> int:
         indices = dead.nonzero().squeeze(1)

@@ -16,6 +16,7 @@ from torch.nn import functional
 from motionlib.artifacts import CodeShape
 from motionlib.tokenizers.base import FPS, Settings, Tokenizer, position_slice
 from motionlib.tokenizers.conv import STRIDE, Decoder, Encoder, Sizes, start_calmly
+from motionlib.tokenizers.datastart import feature_metres, start_encoder
 from motionlib.tokenizers.pose import facing_joints, joint_distance
 from motionlib.tokenizers.quantizers import Mode, Quantized, Reset, VectorQuantizer
 from motionlib.training import Loss
@@ -30,8 +31,8 @@ class VqVaeConfig(Settings):
     depth: PositiveInt = Field(default=3, le=8, description="residual blocks in a stack")
     growth: PositiveInt = Field(default=3, le=4, description="dilations are powers of this")
     activation: Literal["relu", "gelu", "silu"] = Field(default="relu")
-    start: Literal["torch", "calm"] = Field(
-        default="torch", description="random weights; calm: residual blocks do nothing yet"
+    start: Literal["torch", "calm", "data"] = Field(
+        default="torch", description="torch: as published; calm: residual blocks do nothing yet; data: calm, from PCA"
     )
     code_width: PositiveInt = Field(default=512, le=4096, description="C, width of a code")
     codes: int = Field(default=512, ge=2, le=65536, description="V, size of the codebook")
@@ -46,6 +47,9 @@ class VqVaeConfig(Settings):
     )
     continuous_share: NonNegativeFloat = Field(
         default=0.0, lt=1.0, description="share of training before codes come in"
+    )
+    decoder_share: NonNegativeFloat = Field(
+        default=0.0, le=1.0, description="share of training with the encoder at rest"
     )
     kmeans: bool = Field(default=False, description="cluster the first batch for the start")
     commitment: NonNegativeFloat = Field(default=0.02, description="weight of the commitment")
@@ -78,12 +82,14 @@ class VqVae(Tokenizer):
         sizes = Sizes(c.width, c.code_width, HALVINGS, c.depth, c.growth, c.activation)
         self.encoder = Encoder(self.width, sizes)
         self.decoder = Decoder(self.width, sizes)
-        if c.start == "calm":
+        if c.start != "torch":
             start_calmly(self.encoder, self.decoder)
         self.quantizer = VectorQuantizer(
             c.codes, c.code_width, mode=c.mode, reset=c.reset, decay=c.decay, threshold=c.threshold, kmeans=c.kmeans
         )
         self.positions = position_slice(self.width)
+        self.register_buffer("encoder_from", torch.tensor([0]))
+        self.encoder_from: Tensor
         scale = self.std.clone()
         scale[: self.positions.start] /= c.root_bias
         scale[-4:] /= c.root_bias  # foot contacts
@@ -108,6 +114,8 @@ class VqVae(Tokenizer):
         """T2M-GPT's loss and, where weighted, the extra terms."""
         real = self._normal(self.cropped(batch.x))
         latent = self._latent(real)
+        if int(self.quantizer.step) < int(self.encoder_from):
+            latent = latent.detach()
         quantized = self.quantizer(latent)
         made = self._rows(quantized.latent).float()
         weighted = self._terms(made, real, quantized)
@@ -132,14 +140,23 @@ class VqVae(Tokenizer):
             terms["joint_error"] = (c.joint_weight, joint_distance(*joints))
         return terms
 
+    def prepare(self, features: Tensor, generator: torch.Generator) -> None:
+        """With `start: data`, principal components and their clusters; (N, T, D) raw windows of the training clips."""
+        if self.config.start != "data":
+            return
+        normal = self._normal(self.cropped(features))
+        start_encoder(self.encoder, normal, feature_metres(self.width).to(normal.device) * self.scale)
+        with torch.no_grad():
+            self.quantizer.cluster(self._latent(normal), generator)
+
     def follow(self, seen: Seen, generator: torch.Generator) -> Mapping[str, float]:
         """Move the codebook."""
         followed: Mapping[str, float] = self.quantizer.follow(seen.latent, seen.codes, generator)
         return followed
 
     def plan(self, steps: int) -> None:
-        """Codes come in after `continuous_share` of the steps; none is revived after `reset_share`, so that the decoder
-        can settle."""
+        """Shares of the training become steps: when the encoder moves, when codes come in, revival ends."""
+        self.encoder_from.fill_(round(self.config.decoder_share * steps))
         self.quantizer.start_at.fill_(round(self.config.continuous_share * steps))
         self.quantizer.reset_until.fill_(round(self.config.reset_share * steps))
 
