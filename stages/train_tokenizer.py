@@ -13,7 +13,8 @@ from motionlib.supervision import watch_supervisor
 from motionlib.tokenizers.clips import reconstruct_clip
 from motionlib.training.batches import Windows
 
-FEATURES = Path("data/features")
+FEATURES, REPORTS = Path("data/features"), Path("reports/train_tokenizer")
+PREPARE_WINDOWS = 2000  # shown to a model that starts from the data; 60 latents for each of 512 codes
 
 
 def main(name: str) -> None:
@@ -22,9 +23,10 @@ def main(name: str) -> None:
     features, train = read_features(FEATURES), entry.train
     training.deterministic(train.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    mean, std = torch.from_numpy(features.mean), torch.from_numpy(features.std)
-    model = tokenizers.build(entry.kind, entry.model, mean, std, features.fps).to(device)
+    statistics = torch.from_numpy(features.mean), torch.from_numpy(features.std)
+    model = tokenizers.build(entry.kind, entry.model, *statistics, features.fps).to(device)
     windows = Windows([(c.id, features.of(c)) for c in features.split("train")], entry.window_frames, device)
+    model.prepare(windows.sample(PREPARE_WINDOWS, train.seed), train.seed)
     model.plan(training.total_steps(train, windows.items_per_pass))
     mark = training.fingerprint(stage, entry.model_dump(mode="json"), [FEATURES], [tokenizers, training])
     there_and_back, step = partial(reconstruct_clip, model), model.shape.frames_per_step
@@ -46,10 +48,9 @@ def main(name: str) -> None:
         tokenizers.save(Path("models/tokenizers") / name, model)
         found = roundtrip.report(features, there_and_back, step)
         numbers = {"held_out": found, "history": history.numbers(), "parameters": model.parameter_count()}
-        folder = Path("reports/train_tokenizer") / name
-        write_report(folder, Report(numbers, {"curves.png": training.curves_png(history, stage)}))
+        write_report(REPORTS / name, Report(numbers, {"curves.png": training.curves_png(history, stage)}))
         log.metrics(roundtrip.headline(found), history.steps)
-        log.artifacts(folder)
+        log.artifacts(REPORTS / name)
     training.forget(stage)
 
 

@@ -91,7 +91,7 @@ class Tokenizer(nn.Module, ABC):
         """Update what is not learned by gradient; values for the curves."""
         return {}
 
-    def prepare(self, features: Tensor, generator: torch.Generator) -> None:
+    def prepare(self, features: Tensor, seed: int) -> None:
         """Shown windows (N, T, D) of raw training features before training, for a start that knows the data."""
 
     def plan(self, steps: int) -> None:

@@ -140,14 +140,14 @@ class VqVae(Tokenizer):
             terms["joint_error"] = (c.joint_weight, joint_distance(*joints))
         return terms
 
-    def prepare(self, features: Tensor, generator: torch.Generator) -> None:
+    def prepare(self, features: Tensor, seed: int) -> None:
         """With `start: data`, principal components and their clusters; (N, T, D) raw windows of the training clips."""
         if self.config.start != "data":
             return
         normal = self._normal(self.cropped(features))
         start_encoder(self.encoder, normal, feature_metres(self.width).to(normal.device) * self.scale)
         with torch.no_grad():
-            self.quantizer.cluster(self._latent(normal), generator)
+            self.quantizer.cluster(self._latent(normal), torch.Generator(normal.device).manual_seed(seed))
 
     def follow(self, seen: Seen, generator: torch.Generator) -> Mapping[str, float]:
         """Move the codebook."""

@@ -61,3 +61,7 @@ class Windows:
         starts = self.starts[chosen]
         owners = torch.searchsorted(self.ends, starts, right=True).tolist()
         return WindowBatch(self.view[starts], tuple(self.ids[owner] for owner in owners))
+
+    def sample(self, count: int, seed: int) -> Tensor:
+        """(count, W, D) windows that depend on the seed only."""
+        return self.draw(count, torch.Generator(self.rows.device).manual_seed(seed)).x

@@ -13,7 +13,7 @@ from stages import train_tokenizer
 
 ENTRY = {
     "kind": "vqvae",
-    "model": {"width": 8, "code_width": 4, "codes": 8, "depth": 1},
+    "model": {"width": 8, "code_width": 4, "codes": 8, "depth": 1, "start": "data"},
     "window_frames": 16,
     "train": {
         "steps": 6, "batch_size": 4, "learning_rate": 1.0e-3, "warmup_steps": 1, "schedule": "cosine",
@@ -94,7 +94,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_bytes(workplace, monkeypatch)
         train_tokenizer.main("tiny")
     assert list((workplace / ".motionlib/checkpoints/train_tokenizer@tiny").rglob("*.safetensors"))
     train_tokenizer.main("tiny")
-    assert len(drawn) == 4 + 4  # 2 steps were in the checkpoint, 4 are left
+    assert len(drawn) == 4 + 1 + 4  # one draw is the sample for the start; 2 steps were in the checkpoint, 4 are left
     assert (contents(workplace / "models"), contents(workplace / "reports")) == undisturbed
 
 
