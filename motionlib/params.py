@@ -118,6 +118,10 @@ class PriorEntry(Section):
     model: dict[str, Any] = Field(description="settings of that kind, checked by its own Config")
     sampling: dict[str, Any] = Field(description="settings of generation, checked by the prior's Sampling")
     data: PriorData = PriorData()
+    threads: NonNegativeInt = Field(
+        default=1,
+        description="of torch on the CPU; a second one waits more than it works on a small model; 0: all cores",
+    )
     train: Train
 
 

@@ -24,7 +24,7 @@ def main(name: str) -> None:
     entry, stage = config.priors[name], f"train_prior@{name}"
     codes, features, text = read_codes(CODES / entry.tokenizer), read_features(FEATURES), read_text(TEXT)
     pieces = splits(codes, features, entry.data.untexted)
-    training.deterministic(entry.train.seed)
+    training.deterministic(entry.train.seed, entry.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = priors.build(entry.kind, entry.model, codes.shape, text.encoder["dim"]).to(device)
     batches = partial(Batches, text=text, max_steps=model.max_steps, settings=entry.data, device=device)
