@@ -78,7 +78,7 @@ _NAMES = {  # ours -> published, inside one block
 def _load(weights: Path) -> _Bert:
     """The network with the published weights."""
     published = load_file(weights)
-    with torch.device("meta"):
+    with torch.random.fork_rng(devices=[]):  # not on the `meta` device, whose import takes seconds
         model = _Bert()
     state = {
         "word.weight": published["embeddings.word_embeddings.weight"],
