@@ -14,7 +14,7 @@ from motionlib.tokenizers.clips import reconstruct_clip
 from motionlib.training.batches import Windows
 
 FEATURES, REPORTS = Path("data/features"), Path("reports/train_tokenizer")
-PREPARE_WINDOWS = 2000  # shown to a model that starts from the data; 60 latents for each of 512 codes
+PREPARE_WINDOWS = 3000  # shown to a model that starts from the data: more than 20 latents for each of 2,048 codes
 
 
 def main(name: str) -> None:

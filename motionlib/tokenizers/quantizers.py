@@ -22,6 +22,7 @@ TILE_NOISE = 0.01  # of T2M-GPT's `_tile`, divided by sqrt(C): spread of repeate
 RICH_BATCH = 5  # latents per code from which the published threshold of one use per step makes sense
 SHARE_OF_FAIR_USE = 0.03  # of latents / codes: below it a code is dead in smaller batches
 KMEANS_STEPS = 20
+BLOCK = 8192  # latents compared with all codes at once; bounds memory
 
 
 class Quantized(NamedTuple):
@@ -184,9 +185,10 @@ class VectorQuantizer(nn.Module):
 
 
 def _nearest(flat: Tensor, book: Tensor) -> Tensor:
+    size = book.square().sum(1)
     with torch.autocast(flat.device.type, enabled=False):  # half precision would snap to other codes
-        distance = book.square().sum(1) - 2 * (flat @ book.T)  # |z|^2 is the same for all codes
-        return distance.argmin(1)
+        # |z|^2 is the same for all codes and left out
+        return torch.cat([(size - 2 * (part @ book.T)).argmin(1) for part in torch.split(flat, BLOCK)])
 
 
 def _totals(flat: Tensor, codes: Tensor, size: int) -> tuple[Tensor, Tensor]:
