@@ -159,6 +159,7 @@ def stage_environment(spool: Path) -> dict[str, str]:
     return kept | {
         "PATH": path,
         "PYTHONUNBUFFERED": "1",
+        "OMP_WAIT_POLICY": "PASSIVE",  # on a busy machine, threads that wait by spinning slow training to a third
         supervision.SUPERVISOR: supervision.name_self(),
         tracking.SPOOL: str(spool.resolve()),
     }
