@@ -56,7 +56,7 @@ def test_a_prior_needs_a_tokenizer_that_there_is(content):
 def test_the_bundle_holds_a_prior_with_its_own_tokenizer(content):
     content["tokenizers"]["other"] = content["tokenizers"]["vq_512"]
     content["bundle"]["tokenizer"] = "other"
-    with pytest.raises(settings.BadSettingsError, match=r"bundle\.tokenizer: 'other', but the prior learns 'vq_512'"):
+    with pytest.raises(settings.BadSettingsError, match=r"bundle\.tokenizer: 'other', but the prior learns 'vq_2048'"):
         check(content)
 
 
