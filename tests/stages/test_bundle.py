@@ -25,8 +25,8 @@ REPORTS = {
     "ingest": {"count": {"files": 3, "quarantine": 1}, "hours": 0.5},
     "normalize": {"clips": {"out": 2}, "captions": {"unique": 4}},
     "train_evaluator": {},
-    "train_tokenizer/vq_512": {},
-    "codebook/vq_512": {"shape": {"codebook_size": 16}, "codebooks": [{"usage": 0.75, "perplexity": 9.0}]},
+    "train_tokenizer/vq_2048": {},
+    "codebook/vq_2048": {"shape": {"codebook_size": 16}, "codebooks": [{"usage": 0.75, "perplexity": 9.0}]},
     "train_prior/gpt": {},
     "evaluate/gpt": {
         "evaluator": "e" * 64,
@@ -50,7 +50,7 @@ def write_inputs(folder: Path, seed: int = 0) -> None:
     encoder = text.encoder(ENCODER, TOKENS)
     sizes = {"width": 8, "depth": 1, "code_width": 8, "codes": 16}
     tokenizer = tokenizers.build("vqvae", sizes, torch.from_numpy(mean), torch.from_numpy(std))
-    tokenizers.save(folder / "models/tokenizers/vq_512", tokenizer)
+    tokenizers.save(folder / "models/tokenizers/vq_2048", tokenizer)
     prior = priors.build("gpt", {"layers": 1, "width": 16, "heads": 2, "max_steps": 12}, tokenizer.shape, encoder.dim)
     priors.save(folder / "models/priors/gpt", prior, text.describe(encoder))
     for name, numbers in REPORTS.items():
@@ -81,7 +81,7 @@ def folder(made, tmp_path) -> Path:
 
 def test_the_stage_writes_a_bundle_a_report_and_the_page(made):
     facts = check(made / "models/bundle")
-    assert facts["names"] == {"tokenizer": "vq_512", "prior": "gpt"}
+    assert facts["names"] == {"tokenizer": "vq_2048", "prior": "gpt"}
     assert facts["licences"] == {"CC0-1.0": 1}  # the mirrored clip is not another clip
     assert facts["features"] == {"dimensions": 263, "fps": 20.0, "mode": "compat"}
     assert facts["evaluator"] == "e" * 64
