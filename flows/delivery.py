@@ -21,7 +21,7 @@ def bring_in(raw: str | None) -> dict[str, Any]:
     Returns:
         {"deliveries": names, "changed": whether data/raw is another than before}
     """
-    names = json.loads(_python("motionlib.ingest.prepare", *([raw] if raw else [])))
+    names = json.loads(_python("motionlib.ingest.prepare", *([raw] if raw else [])))["deliveries"]
     changed = not tracked(RAW)
     if changed:
         _run(*DVC, "add", "--quiet", str(RAW))

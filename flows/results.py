@@ -57,7 +57,7 @@ def show(found: Mapping[str, Any]) -> None:
     for outcome in found["stages"]:
         stages.add_row(outcome["stage"], outcome["what"], f"{outcome['seconds']:.1f}" if outcome["seconds"] else "")
     console.print(stages)
-    console.print(f"champion: version {found['champion'] or 'none'}. {found['decision']['reason']}")
+    console.print(f"champion: version {found['champion'] or 'none'} ({found['decision']['reason'].rstrip('.')})")
     if found["page"]:
         console.print(f"motions:  open {found['page']} in a browser")
     console.print("board:    make board")

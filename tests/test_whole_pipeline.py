@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -137,6 +138,15 @@ def test_the_second_run_runs_nothing(checkout, first):
     again = checkout.run()
     assert ran(again) == []
     assert again["decision"]["version"] == first["decision"]["version"]
+
+
+def test_mlflow_names_the_deliveries_and_prefect_shows_every_stage(checkout, first):
+    with sqlite3.connect(checkout.folder / ".motionlib/mlflow.db") as database:
+        tags = database.execute("select value from tags where key = 'deliveries'").fetchall()
+    assert set(tags) == {("small",)}
+    with sqlite3.connect(checkout.folder / ".motionlib/prefect/prefect.db") as database:
+        shown = {name for (name,) in database.execute("select name from task_run")}
+    assert set(STAGES) <= shown
 
 
 def test_the_run_page_needs_nothing_from_outside(checkout, first):

@@ -42,7 +42,7 @@ def judge(challenger: Mapping[str, Any], champion: Mapping[str, Any] | None, set
         challenger, champion: Reports of `evaluate`, with `per_clip` ({clip: {metric: value}}) and `evaluator`.
     """
     if champion is None:
-        return Verdict(PASS, "There is no champion yet.")
+        return Verdict(PASS, "There was no champion to be held against.")
     metrics, left_out = [settings.metric], ""
     same_evaluator = bool(champion.get("evaluator")) and champion.get("evaluator") == challenger.get("evaluator")
     if settings.text_metric and not same_evaluator:

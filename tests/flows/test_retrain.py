@@ -31,7 +31,7 @@ def test_the_first_run_runs_every_stage_in_the_order_of_the_data(first):
         (name, "ran") for name in (INGEST, TRAIN, BUNDLE)
     ]
     assert result["champion"] == "1"
-    assert result["decision"]["reason"] == "There is no champion yet."
+    assert result["decision"]["reason"] == "There was no champion to be held against."
     assert (project.folder / ".motionlib" / "last_run.json").is_file()
 
 

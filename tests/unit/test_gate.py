@@ -26,7 +26,7 @@ def report(errors, evaluator: str = "e1", distance: float = 3.0) -> dict[str, An
 
 def test_the_first_model_passes():
     verdict = judge(report([50.0] * 30), None, SETTINGS)
-    assert (verdict.outcome, verdict.reason) == ("pass", "There is no champion yet.")
+    assert (verdict.outcome, verdict.reason) == ("pass", "There was no champion to be held against.")
 
 
 def test_an_equal_model_passes_and_one_ten_percent_worse_fails():
