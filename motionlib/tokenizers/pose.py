@@ -1,6 +1,6 @@
-"""Joint positions as MPJPE sees them, differentiable: pelvis at the origin, heading integrated over the window.
+"""Joints as MPJPE sees them (pelvis at the origin, heading integrated) and the pelvis's way, both differentiable.
 
-Source: `recover_from_ric` of HumanML3D (`motion_process.py`), without the travel of the root, which MPJPE subtracts.
+Source: `recover_from_ric` of HumanML3D (`motion_process.py`), its two halves apart, as MPJPE subtracts the way.
 """
 
 import torch
@@ -29,6 +29,15 @@ def facing_joints(features: Tensor) -> Tensor:
     return torch.stack([cosine * x + sine * z, y - height, cosine * z - sine * x], dim=-1)
 
 
+def floor_way(features: Tensor) -> Tensor:
+    """Where the pelvis goes on the floor: raw (B, T, D) -> x and z after each row, (B, T, 2) metres from the start."""
+    rows = features.float()
+    heading = -2 * rows[..., 0].cumsum(-1)  # (B, T), of the row after
+    sine, cosine = heading.sin(), heading.cos()
+    x, z = rows[..., 1], rows[..., 2]
+    return torch.stack([cosine * x + sine * z, cosine * z - sine * x], dim=-1).cumsum(-2)
+
+
 def joint_distance(a: Tensor, b: Tensor) -> Tensor:
-    """Mean distance of two sets of joints (..., 3): a scalar in metres with a gradient everywhere."""
+    """Mean distance of two sets of points (..., 2 or 3): a scalar in metres with a gradient everywhere."""
     return ((a - b).square().sum(-1) + SAFE).sqrt().mean()

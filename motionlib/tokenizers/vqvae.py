@@ -17,7 +17,7 @@ from motionlib.artifacts import CodeShape
 from motionlib.tokenizers.base import FPS, Settings, Tokenizer, position_slice
 from motionlib.tokenizers.conv import STRIDE, Decoder, Encoder, Sizes, start_calmly
 from motionlib.tokenizers.datastart import feature_metres, start_encoder
-from motionlib.tokenizers.pose import facing_joints, joint_distance
+from motionlib.tokenizers.pose import facing_joints, floor_way, joint_distance
 from motionlib.tokenizers.quantizers import Mode, Quantized, Reset, VectorQuantizer
 from motionlib.training import Loss
 
@@ -57,6 +57,10 @@ class VqVaeConfig(Settings):
     velocity_weight: NonNegativeFloat = Field(default=0.0, description="weight of the change of positions per frame")
     joint_weight: NonNegativeFloat = Field(
         default=0.0, description="weight of the joint error in metres, heading included"
+    )
+    travel_weight: NonNegativeFloat = Field(
+        default=0.0,
+        description="weight of the error of the pelvis's way in metres, which MPJPE leaves out",
     )
     root_bias: PositiveFloat = Field(
         default=1.0, description="factor on normalised root features and contacts; TM2T: 5"
@@ -135,9 +139,11 @@ class VqVae(Tokenizer):
         if c.velocity_weight:
             change = made[..., at].diff(dim=1), real[..., at].diff(dim=1)
             terms["velocity"] = (c.velocity_weight, functional.smooth_l1_loss(*change))
+        raw = [x * self.scale + self.mean for x in (made, real)] if c.joint_weight or c.travel_weight else []
         if c.joint_weight:
-            joints = [facing_joints(x * self.scale + self.mean) for x in (made, real)]
-            terms["joint_error"] = (c.joint_weight, joint_distance(*joints))
+            terms["joint_error"] = (c.joint_weight, joint_distance(*map(facing_joints, raw)))
+        if c.travel_weight:
+            terms["travel_error"] = (c.travel_weight, joint_distance(*map(floor_way, raw)))
         return terms
 
     def prepare(self, features: Tensor, seed: int) -> None:

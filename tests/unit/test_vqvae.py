@@ -12,7 +12,7 @@ from motionlib import tokenizers, training
 from motionlib.normalize.humanml263 import recover
 from motionlib.params import Train
 from motionlib.tokenizers.conv import Conv, Decoder, Doubled, Encoder, Sizes, to_image, to_rows
-from motionlib.tokenizers.pose import facing_joints, joint_distance
+from motionlib.tokenizers.pose import facing_joints, floor_way, joint_distance
 from motionlib.tokenizers.vqvae import VqVae, VqVaeConfig
 
 
@@ -81,7 +81,7 @@ def test_the_loss_is_the_published_sum():
 
 @pytest.mark.parametrize("mode", ["naive", "ema", "reset", "ema_reset"])
 def test_the_gradient_reaches_every_parameter(mode):
-    model = small(mode=mode, joint_weight=1.0, velocity_weight=1.0)
+    model = small(mode=mode, joint_weight=1.0, velocity_weight=1.0, travel_weight=1.0)
     loss_of(model, torch.randn(2, 8, 263)).total.backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
@@ -111,6 +111,12 @@ def test_facing_joints_are_those_that_mpjpe_compares():
     joints = recover(features)
     relative = joints[:, 1:] - joints[:, :1]
     np.testing.assert_allclose(facing_joints(torch.from_numpy(features)), relative, atol=2e-6)
+
+
+def test_the_way_over_the_floor_is_the_recovered_one():
+    features = np.random.default_rng(4).normal(0, 0.1, (1, 40, 263)).astype(np.float32)
+    pelvis = recover(features)[..., 0, :][..., [0, 2]]
+    np.testing.assert_allclose(floor_way(torch.from_numpy(features))[:, :-1], pelvis[:, 1:], atol=2e-6)
 
 
 def test_two_equal_sets_of_joints_have_a_gradient_of_zero():
