@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -155,13 +156,19 @@ class Project:
         return {one["stage"]: one["what"] for one in result["stages"]}
 
 
+def _with_one_tokenizer(settings: str) -> str:
+    """The project's settings as they are written, less the other tokenizers."""
+    one = re.sub(r"^  (?!vq_512:)vq_\w+:.*?(?=^$|^  \w)", "", settings, flags=re.DOTALL | re.MULTILINE)
+    return re.sub(r"tokenizer: \w+", "tokenizer: vq_512", one)
+
+
 def make_project(folder: Path) -> Project:
     project = Project(folder)
     delivery = folder / "data" / "raw" / "mine"
     delivery.mkdir(parents=True)
     (delivery / "walk.bvh").write_text(BVH)
     (folder / "dvc.yaml").write_text(GRAPH)
-    (folder / "params.yaml").write_bytes((REPO / "params.yaml").read_bytes())
+    (folder / "params.yaml").write_text(_with_one_tokenizer((REPO / "params.yaml").read_text()))
     (folder / "stages").mkdir()
     (folder / "stages" / "__init__.py").write_text("")
     for name, text in STAGES.items():
