@@ -144,7 +144,7 @@ def test_a_stage_that_keeps_failing_ends_the_run_and_its_mlflow_runs_as_failed(a
 
 def test_a_worse_challenger_is_registered_and_rejected_and_a_better_one_promoted(again):
     text = (again.folder / "params.yaml").read_text()
-    tokenizer = text.index("vq_512:\n")
+    tokenizer = text.index("vq_512:")
     start = text.index("steps: ", tokenizer)
     steps = text[start : text.index(",", start)]
     (again.folder / "params.yaml").write_text(text[:start] + text[start:].replace(steps, "steps: 2", 1))
