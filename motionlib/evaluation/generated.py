@@ -17,8 +17,8 @@ from motionlib.normalize.humanml263 import recover
 
 Float64 = NDArray[np.float64]
 MANY_TEXTS, MANY_REPEATS = 8, 10  # of MultiModality; published 100 x 30, which costs 3,000 motions
-CONTRAST = ("a person walks forward", "a person jumps")
-CONTRAST_COUNT, CONTRAST_SECONDS = 16, 4.0  # motions per text and their length
+CONTRAST = ("a person walks", "a person jumps")
+CONTRAST_COUNT, CONTRAST_SECONDS = 64, 4.0  # motions per text and their length
 POLICIES = {
     "true_length": "each motion is as long as the real one, as MDM and MoMask are evaluated",
     "own_length": "each motion ends where the prior ends it, as T2M-GPT is evaluated",
