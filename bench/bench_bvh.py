@@ -17,6 +17,7 @@ from motionlib.artifacts import ClipInfo
 from motionlib.ingest import read_bvh, synthetic
 from motionlib.ingest.captions import Label
 from motionlib.ingest.judge import judge
+from motionlib.ingest.source import Source
 from motionlib.ingest.survey import DEFAULTS
 
 REPEATS = 3  # the best counts
@@ -36,7 +37,10 @@ def measure(files: list[bytes]) -> dict[str, float]:
     """Seconds to read and to judge all files, and what that is per megabyte, frame and file."""
     read = min(_seconds(lambda: [read_bvh(data) for data in files]) for _ in range(REPEATS))
     info = ClipInfo("x/x", "x/x.bvh", "x")
-    judged = min(_seconds(lambda: [judge(data, info, Label(), DEFAULTS) for data in files]) for _ in range(REPEATS))
+    judged = min(
+        _seconds(lambda: [judge(Source("x.bvh", data), info, Label(), DEFAULTS) for data in files])
+        for _ in range(REPEATS)
+    )
     frames = sum(len(read_bvh(data).root_pos) for data in files)
     megabytes = sum(map(len, files)) / 1e6
     return {

@@ -115,11 +115,12 @@ def read_clip(path: Path) -> "Clip":
     from motionlib.artifacts import ClipInfo
     from motionlib.ingest.captions import Label
     from motionlib.ingest.judge import judge
+    from motionlib.ingest.source import Source
     from motionlib.params import Ingest
 
     # A person converting one file decides about its length and rate, not `params.yaml`.
     anything = Ingest(min_seconds=1e-6, max_fps=1e6)
-    judged = judge(path.read_bytes(), ClipInfo(path.stem, path.name, ""), Label(), anything)
+    judged = judge(Source(path.name, path.read_bytes()), ClipInfo(path.stem, path.name, ""), Label(), anything)
     if judged.clip is None:
         raise ValueError(f"{path}: {'; '.join(judged.messages) or ', '.join(judged.reasons)}")
     return judged.clip
@@ -132,7 +133,7 @@ def read_joints(path: Path, fps: float | None) -> Taken:
     """
     if path.suffix.lower() == ".npy":
         return _resampled(path, _joints_of_array(path, load_array(path)), fps)
-    from motionlib.normalize.canonical import canonical_joints
+    from motionlib.rig.canonical import canonical_joints
 
     clip = read_clip(path)
     rate = clip.fps if fps is None else fps

@@ -17,7 +17,7 @@ from motionlib.body import kinematics, rotations
 from motionlib.body.skeleton import CANONICAL_NAMES, CANONICAL_PARENTS, Skeleton
 from motionlib.export import rig
 from motionlib.export.rig import FloatArray, RigMotion
-from motionlib.normalize.mapping import Mapping, map_skeleton
+from motionlib.rig.mapping import Mapping, map_skeleton
 
 LEGS = (4, 5, 7, 8)  # knees and ankles: the bones that end there carry the body
 TRUNK = (0, 3, 6, 9, 12, 15)

@@ -1,10 +1,12 @@
 """Raw deliveries -> judged takes. A new format is one module here and one line in READERS."""
 
 from motionlib.ingest.bvh import read_bvh
-from motionlib.ingest.quality import REASONS, BadMotionError, RawMotion, Reader
+from motionlib.ingest.quality import REASONS, BadMotionError
+from motionlib.ingest.source import Format, Source
+from motionlib.rig.raw import RawMotion
 
-READERS: dict[str, Reader] = {
-    ".bvh": read_bvh,
+READERS: dict[str, Format] = {
+    ".bvh": Format(lambda source: read_bvh(source.data)),
 }
 
 # Formats that hold motion but are not read, and the way out.
@@ -23,4 +25,4 @@ CONVERT: dict[str, str] = {
     ".asf": "convert the ASF/AMC pair to BVH",
 }
 
-__all__ = ["CONVERT", "READERS", "REASONS", "BadMotionError", "RawMotion", "Reader", "read_bvh"]
+__all__ = ["CONVERT", "READERS", "REASONS", "BadMotionError", "Format", "RawMotion", "Source", "read_bvh"]

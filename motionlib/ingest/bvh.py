@@ -12,7 +12,8 @@ import numpy as np
 from motionlib.body import rotations
 from motionlib.body.skeleton import Skeleton
 from motionlib.ingest.bvh_hierarchy import CHANNELS, Hierarchy, read_hierarchy, text
-from motionlib.ingest.quality import BadMotionError, FloatArray, RawMotion
+from motionlib.ingest.quality import BadMotionError
+from motionlib.rig.raw import FloatArray, RawMotion
 
 MAX_BYTES = 1 << 30  # 1 GiB: ten hours of a 31-joint body at 120 Hz as text
 MAX_VALUE = 1e9  # file units or degrees; larger ones overflow float32 a few steps later

@@ -12,6 +12,7 @@ from motionlib.ingest import CONVERT, READERS
 from motionlib.ingest.captions import Captions, Label, read_table, read_text
 from motionlib.ingest.containers import ARCHIVE_SUFFIXES, Container, Folder, Member, is_archive, open_container
 from motionlib.ingest.quality import BadMotionError
+from motionlib.ingest.source import Source
 
 TABLES = (".csv", ".jsonl")
 MAX_CAPTION_BYTES = 1 << 28  # 256 MiB in one caption file: HumanML3D's are 20 MiB in all
@@ -52,14 +53,15 @@ class Delivery:
     problems: tuple[str, ...] = ()
     others: dict[str, int] = field(default_factory=dict)
 
-    def read(self) -> Iterator[tuple[ClipInfo, Label, bytes | BadMotionError]]:
+    def read(self) -> Iterator[tuple[ClipInfo, Label, Source | BadMotionError]]:
         """Every motion file with what is known of it, one in memory at a time."""
         stems = Counter(posixpath.splitext(member.name)[0] for member in self.motions)
         for name, data in self.container.read({member.name for member in self.motions}):
             stem = posixpath.splitext(name)[0]
             clip_id = f"{self.name}/{stem if stems[stem] == 1 else name}"
             info = ClipInfo(id=clip_id, file=f"{self.folder}/{name}", delivery=self.name, licence=self.licence)
-            yield info, self.labels.get(name, Label()), data
+            source = data if isinstance(data, BadMotionError) else Source(name, data)
+            yield info, self.labels.get(name, Label()), source
 
 
 def find_deliveries(raw: Path) -> list[Path]:

@@ -10,10 +10,13 @@ import numpy as np
 
 from motionlib.artifacts import Caption, Clip, ClipInfo
 from motionlib.body.skeleton import Skeleton
-from motionlib.ingest import CONVERT, READERS, geometry
+from motionlib.ingest import CONVERT, READERS
 from motionlib.ingest.captions import Label
-from motionlib.ingest.quality import QUARANTINE, REMARK, REPAIR, BadMotionError, RawMotion
+from motionlib.ingest.quality import QUARANTINE, REMARK, REPAIR, BadMotionError
+from motionlib.ingest.source import Source
 from motionlib.params import Ingest
+from motionlib.rig import geometry
+from motionlib.rig.raw import RawMotion
 
 MIN_FPS = 5.0  # Hz; slower than any mocap, no gait survives it
 MIN_JOINTS = 10  # a trunk, two arms and two legs of two bones each
@@ -69,11 +72,11 @@ class _Findings:
         return Judged(verdict, reasons, messages, facts, None if verdict == "quarantine" else clip)
 
 
-def judge(data: bytes, info: ClipInfo, label: Label, settings: Ingest) -> Judged:
-    """Read one file and decide whether it may be trained on. Never raises because of what `data` holds.
+def judge(source: Source, info: ClipInfo, label: Label, settings: Ingest) -> Judged:
+    """Read one file and decide whether it may be trained on. Never raises because of what the file holds.
 
     Args:
-        data: The file's bytes.
+        source: The file's bytes and its companions.
         info: Its id, file and delivery; subject, action, style, licence and captions are taken from `label`, the
             licence from `info` where the captions state none.
         label: What captions say of it.
@@ -99,7 +102,7 @@ def judge(data: bytes, info: ClipInfo, label: Label, settings: Ingest) -> Judged
         found.note("unknown_format", CONVERT.get(suffix, f"{suffix or 'no suffix'} is none of {', '.join(READERS)}"))
         return found.judged({}, None)
     try:
-        motion = READERS[suffix](data)
+        motion = READERS[suffix].read(source)
     except BadMotionError as error:
         found.note(error.reason, str(error))
         return found.judged({}, None)

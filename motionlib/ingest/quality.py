@@ -1,14 +1,4 @@
-"""What can be wrong with a file of motion, by code, and what a reader gives of a file that is right."""
-
-from collections.abc import Callable
-from dataclasses import dataclass, field
-
-import numpy as np
-from numpy.typing import NDArray
-
-from motionlib.body.skeleton import Skeleton
-
-FloatArray = NDArray[np.float64]
+"""What can be wrong with a file of motion, by code."""
 
 # Reasons to set a file aside.
 QUARANTINE = {
@@ -29,6 +19,12 @@ QUARANTINE = {
     "not_finite": "A value is NaN, infinite, or too large to be a pose.",
     "unknown_format": "No reader is known for this kind of file.",
     "unreadable": "The bytes of the file could not be read.",
+    "bad_header": "The header of a binary file breaks its format, or promises what the file does not hold.",
+    "not_motion": "The file is of a known kind but holds no body in motion (statistics, a body model, a still scene).",
+    "several_bodies": "The file holds more than one body; give each its own file.",
+    "companion_missing": "A file that this one needs beside it is not in the delivery.",
+    "took_too_long": "Reading and judging the file took longer than `ingest.seconds_per_file`.",
+    "reader_crashed": "The process that read the file died of it.",
     "too_short": "The take is shorter than `ingest.min_seconds`.",
     "fps_doubtful": "The frame rate is below 5 Hz or above `ingest.max_fps`.",
     "units_doubtful": "No known unit of length makes this skeleton an adult's.",
@@ -49,6 +45,9 @@ REMARK = {
     "licence_missing": "Neither the captions nor a LICENSE file say under which terms the file may be used.",
     "carrier_root_removed": "A root with a single, movable child was merged into that child.",
     "no_root_translation": "The root has no position channels: the body turns on the spot.",
+    "rotations_from_positions": "The file holds joint positions only: rotations are the shortest ones, without twist.",
+    "fps_assumed": "The file does not say its frame rate; the one that its kind usually has was taken.",
+    "body_assumed": "The body's measures come from published averages, not from a body model of this person.",
     "frame_rate_rounded": "The frame time was printed with few digits and stands for a common frame rate.",
     "names_made_unique": "Several joints shared a name; later ones carry a number.",
     "first_frame_differs": "The first frame is far from the second, as in files with an added T-pose.",
@@ -71,27 +70,3 @@ class BadMotionError(ValueError):
 
     def __reduce__(self) -> tuple[type["BadMotionError"], tuple[str, str]]:
         return BadMotionError, (self.reason, str(self))
-
-
-@dataclass(frozen=True, eq=False)
-class RawMotion:
-    """A take as its file tells it: in the file's unit of length, with the file's axes.
-
-    Attributes:
-        skeleton: Offsets in file units. Ends of chains are joints named `<parent>_end`.
-        root_pos: (T, 3) file units.
-        local_quat: (T, J, 4) unit quaternions (w, x, y, z), joint in its parent's frame.
-        fps: Hz.
-        stretch: (J,) file units: how far each joint moves in its parent at most, which was left out.
-        remarks: Keys of REMARK.
-    """
-
-    skeleton: Skeleton
-    root_pos: FloatArray
-    local_quat: FloatArray
-    fps: float
-    stretch: FloatArray
-    remarks: tuple[str, ...] = field(default=())
-
-
-Reader = Callable[[bytes], RawMotion]

@@ -14,6 +14,7 @@ from motionlib.ingest.containers import is_archive
 from motionlib.ingest.deliveries import Delivery, delivery_name, open_delivery
 from motionlib.ingest.judge import Judged, judge
 from motionlib.ingest.quality import REASONS, BadMotionError
+from motionlib.ingest.source import Source
 from motionlib.params import Ingest
 
 PARALLEL_FROM = 100 << 20  # bytes; below it starting processes costs more than it gains
@@ -21,7 +22,7 @@ MAX_WORKERS = 16
 SHOWN_PROBLEMS = 50  # per delivery; all are counted
 DEFAULTS = Ingest(min_seconds=0.5, max_fps=480.0)  # of `motionlib check` outside a project
 
-Job = tuple[ClipInfo, Label, bytes | BadMotionError]
+Job = tuple[ClipInfo, Label, Source | BadMotionError]
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,10 +127,10 @@ def check_delivery(path: Path, settings: Ingest = DEFAULTS) -> dict[str, object]
 
 
 def _judge_job(job: Job, settings: Ingest) -> tuple[ClipInfo, Judged]:
-    info, label, data = job
-    if isinstance(data, BadMotionError):
-        return info, Judged("quarantine", (data.reason,), (f"{data.reason}: {data}",))
-    return info, judge(data, info, label, settings)
+    info, label, source = job
+    if isinstance(source, BadMotionError):
+        return info, Judged("quarantine", (source.reason,), (f"{source.reason}: {source}",))
+    return info, judge(source, info, label, settings)
 
 
 def _on_all_cores(jobs: Iterator[Job], settings: Ingest, workers: int) -> Iterator[tuple[ClipInfo, Judged]]:

@@ -16,10 +16,10 @@ from motionlib.body import rotations
 from motionlib.body.skeleton import Skeleton
 from motionlib.ingest import synthetic_gestures as gestures
 from motionlib.ingest.captions import COLUMNS
-from motionlib.ingest.quality import FloatArray
 from motionlib.ingest.synthetic_body import Build, Pose, skeleton, solve
 from motionlib.ingest.synthetic_gaits import TAU, Gait, ease, go
 from motionlib.ingest.synthetic_words import captions
+from motionlib.rig.raw import FloatArray
 
 SEED = 20
 PEOPLE = 10

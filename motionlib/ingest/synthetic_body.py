@@ -9,7 +9,7 @@ import numpy as np
 
 from motionlib.body import rotations
 from motionlib.body.skeleton import Skeleton
-from motionlib.ingest.quality import FloatArray
+from motionlib.rig.raw import FloatArray
 
 LEFT, RIGHT = 1, -1
 SIDES = (LEFT, RIGHT)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from motionlib.ingest.quality import FloatArray
 from motionlib.ingest.synthetic_body import (
     BALL_HEIGHT,
     FOOT_LENGTH,
@@ -22,6 +21,7 @@ from motionlib.ingest.synthetic_body import (
     ankle,
     hip,
 )
+from motionlib.rig.raw import FloatArray
 
 TAU = 2 * np.pi
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from motionlib.ingest.quality import FloatArray
 from motionlib.ingest.synthetic_body import BALL_HEIGHT, FOOT_LENGTH, LEFT, SIDES, Arm, Build, Foot, Pose
 from motionlib.ingest.synthetic_gaits import TAU, ease
+from motionlib.rig.raw import FloatArray
 
 GRAVITY = 9.81  # m/s^2
 SEAT_HEIGHT = 0.47  # m, of the pelvis on a chair

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from motionlib.artifacts import Clip, ClipLibrary
 from motionlib.body.kinematics import bones
 from motionlib.body.skeleton import CANONICAL_PARENTS
-from motionlib.normalize.canonical import canonical_joints, mirrored
 from motionlib.normalize.humanml263 import aligned, extract
-from motionlib.normalize.mapping import UnmappedSkeletonError
 from motionlib.params import Normalize
+from motionlib.rig.canonical import canonical_joints, mirrored
+from motionlib.rig.mapping import UnmappedSkeletonError
 
 FloatArray = NDArray[np.float64]
 Float32 = NDArray[np.float32]

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motionlib.artifacts import ClipInfo, ClipLibrary, FeatureClip, Item
-from motionlib.ingest.split import motion_fingerprint, published_split, split_takes
-from motionlib.normalize.canonical import frames_at
 from motionlib.normalize.captions import Span, mirrored_text, spans
 from motionlib.normalize.convert import Converted, convert_all
 from motionlib.normalize.layout import HUMANML3D
+from motionlib.normalize.split import motion_fingerprint, published_split, split_takes
 from motionlib.normalize.statistics import Moments, Statistics, merge, moments, statistics
 from motionlib.params import Normalize
 from motionlib.progress import track
+from motionlib.rig.canonical import frames_at
 
 FloatArray = NDArray[np.float64]
 Float32 = NDArray[np.float32]

@@ -11,10 +11,9 @@ from motionlib import params
 from motionlib.artifacts import Caption, Clip, ClipInfo, read_features, read_report, write_clips
 from motionlib.body import rotations
 from motionlib.body.skeleton import Skeleton
-from motionlib.ingest import split
-from motionlib.normalize import convert, recover
-from motionlib.normalize.canonical import canonical_joints
+from motionlib.normalize import convert, recover, split
 from motionlib.normalize.humanml263 import aligned, extract
+from motionlib.rig.canonical import canonical_joints
 from stages import normalize
 
 ROOT = Path(__file__).parents[2]

@@ -14,8 +14,8 @@ from motionlib.body.kinematics import bones, forward
 from motionlib.body.skeleton import CANONICAL_LENGTHS, CANONICAL_NAMES, CANONICAL_PARENTS, Skeleton
 from motionlib.ingest.bvh import read_bvh
 from motionlib.normalize import extract
-from motionlib.normalize.canonical import canonical_joints, frames_at, mirrored, resample
-from motionlib.normalize.mapping import UnmappedSkeletonError, map_skeleton, told
+from motionlib.rig.canonical import canonical_joints, frames_at, mirrored, resample
+from motionlib.rig.mapping import UnmappedSkeletonError, map_skeleton, told
 
 # name, parent, offset in metres: legs 0.4 + 0.4, trunk 0.5, arms 0.3 + 0.25, toes ahead.
 TRUNK = [("Hips", "", (0, 0, 0))]

@@ -57,7 +57,7 @@ def delivery(request: pytest.FixtureRequest, folder: Path) -> Delivery:
 
 
 def test_folders_and_archives_hold_the_same(delivery: Delivery):
-    read = {info.file.partition("/")[2]: (label, data) for info, label, data in delivery.read()}
+    read = {info.file.partition("/")[2]: (label, source.data) for info, label, source in delivery.read()}
 
     assert {name: data for name, (_, data) in read.items()} == {
         "one.bvh": b"one",
@@ -88,7 +88,8 @@ def test_reading_keeps_the_order_of_names(folder: Path):
 
 def test_a_single_file_is_a_delivery_with_the_captions_beside_it(folder: Path):
     found = open_delivery(folder / "one.bvh")
-    ((info, label, data),) = found.read()
+    ((info, label, source),) = found.read()
+    data = source.data
     assert (info.id, data) == ("one/one", b"one")
     assert label.captions[0].text == "a man walks"
     assert found.licence == "CC-BY-NC-4.0"
@@ -115,7 +116,7 @@ def test_a_link_that_leads_out_is_left_out(folder: Path, tmp_path: Path):
     (folder / "loop").symlink_to(folder)
     (folder / "inside.bvh").symlink_to(folder / "one.bvh")
     found = open_delivery(folder)
-    assert "secret" not in str([data for _, _, data in found.read()])
+    assert "secret" not in str([source.data for _, _, source in found.read()])
     assert any("link.bvh" in problem for problem in found.problems)
     assert "inside.bvh" in [member.name for member in found.motions]
 
@@ -129,7 +130,7 @@ def test_names_in_a_zip_that_lead_out_are_reported_and_not_read(tmp_path: Path):
             archive.writestr(name, "evil")
         archive.writestr("good.bvh", "good")
     found = open_delivery(tmp_path / "d.zip")
-    assert [data for _, _, data in found.read()] == [b"good"]
+    assert [source.data for _, _, source in found.read()] == [b"good"]
     assert len(found.problems) == len(EVIL)
 
 
@@ -170,7 +171,7 @@ def test_a_damaged_member_does_not_stop_the_others(tmp_path: Path):
         archive.writestr("b.bvh", "B" * 50)
     data = (tmp_path / "d.zip").read_bytes().replace(b"A" * 50, b"A" * 49 + b"X")
     (tmp_path / "d.zip").write_bytes(data)
-    first, second = (data for _, _, data in open_delivery(tmp_path / "d.zip").read())
+    first, second = (getattr(source, "data", source) for _, _, source in open_delivery(tmp_path / "d.zip").read())
     assert isinstance(first, BadMotionError)
     assert first.reason == "unreadable"
     assert second == b"B" * 50

@@ -16,7 +16,7 @@ from motionlib.export.retarget import retarget
 from motionlib.export.rig import RigMotion
 from motionlib.export.save import Played, save, save_all
 from motionlib.ingest.bvh import read_bvh
-from motionlib.normalize.canonical import canonical_joints
+from motionlib.rig.canonical import canonical_joints
 
 
 @pytest.fixture(scope="module")

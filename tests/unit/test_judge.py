@@ -16,18 +16,19 @@ from motionlib.body import kinematics
 from motionlib.ingest import survey as surveys
 from motionlib.ingest import synthetic
 from motionlib.ingest.captions import Label
-from motionlib.ingest.geometry import find_body, find_unit, find_up
 from motionlib.ingest.judge import Judged, judge
 from motionlib.ingest.quality import QUARANTINE, REASONS, REMARK, REPAIR, BadMotionError
+from motionlib.ingest.source import Format, Source
 from motionlib.ingest.survey import DEFAULTS, check_delivery, judge_all, survey
 from motionlib.ingest.synthetic_body import Build, skeleton
+from motionlib.rig.geometry import find_body, find_unit, find_up
 
 WALK = synthetic.bvh(synthetic.takes()[0])
 TALK = Label(captions=(Caption("a person walks"),), licences=("MIT",))
 
 
 def judged(data: bytes, label: Label = TALK, file: str = "d/walk.bvh") -> Judged:
-    return judge(data, ClipInfo("d/walk", file, "d"), label, DEFAULTS)
+    return judge(Source(file, data), ClipInfo("d/walk", file, "d"), label, DEFAULTS)
 
 
 def scaled(factor: float, data: bytes = WALK) -> bytes:
@@ -277,7 +278,7 @@ def test_a_failing_reader_is_a_verdict_and_not_the_end(monkeypatch: pytest.Monke
     def broken(data: bytes) -> None:
         raise IndexError("joint 7")
 
-    monkeypatch.setattr("motionlib.ingest.judge.READERS", {".bvh": broken})
+    monkeypatch.setattr("motionlib.ingest.judge.READERS", {".bvh": Format(broken)})
     result = judged(WALK)
     assert result.reasons == ("unreadable",)
     assert "IndexError: joint 7" in result.messages[0]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from motionlib.ingest.split import split_groups, split_takes, strictest
+from motionlib.normalize.split import split_groups, split_takes, strictest
 
 FILES = [f"a/{number:03}.bvh" for number in range(100)]
 library = st.dictionaries(

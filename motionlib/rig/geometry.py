@@ -7,7 +7,7 @@ import numpy as np
 
 from motionlib.body import kinematics, rotations
 from motionlib.body.skeleton import Skeleton
-from motionlib.ingest.quality import FloatArray, RawMotion
+from motionlib.rig.raw import FloatArray, RawMotion
 
 # Metres per file unit: metre, centimetre, inch, CMU's ASF unit (0.45 units to the inch; CMU `:units length 0.45`), mm.
 UNITS = (1.0, 0.01, 0.0254, 0.0254 / 0.45, 0.001)

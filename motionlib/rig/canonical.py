@@ -10,7 +10,7 @@ from motionlib.artifacts import Clip
 from motionlib.body import rotations
 from motionlib.body.kinematics import forward
 from motionlib.body.skeleton import CANONICAL_NAMES, Skeleton
-from motionlib.normalize.mapping import Mapping, UnmappedSkeletonError, map_skeleton
+from motionlib.rig.mapping import Mapping, UnmappedSkeletonError, map_skeleton
 
 FloatArray = NDArray[np.float64]
 

@@ -1,0 +1,49 @@
+"""How each intermediate result lies on disk; the only module that opens them.
+
+Every artifact is a folder. Its `manifest.json` is written last and lists the kind and the size of every
+other file, so a half-written folder is recognised and nothing larger than what is there is ever allocated.
+Dense rows are flat `.npy` files read through mmap, tables are Parquet, weights are safetensors, the rest JSON.
+"""
+
+from motionlib.artifacts.clips import Caption, Clip, ClipInfo, ClipLibrary, read_clips, write_clips
+from motionlib.artifacts.codes import CodeSet, CodeShape, read_codes, write_codes
+from motionlib.artifacts.features import FeatureClip, FeatureSet, Item, read_captions, read_features, write_features
+from motionlib.artifacts.files import MANIFEST, BadArtifactError, Float32, Int64, read_json, seal, unseal, write_json
+from motionlib.artifacts.models import read_model, write_model
+from motionlib.artifacts.reports import Report, read_report, write_report
+from motionlib.artifacts.text import TextTable, read_text, write_text
+
+__all__ = [
+    "MANIFEST",
+    "BadArtifactError",
+    "Caption",
+    "Clip",
+    "ClipInfo",
+    "ClipLibrary",
+    "CodeSet",
+    "CodeShape",
+    "FeatureClip",
+    "FeatureSet",
+    "Float32",
+    "Int64",
+    "Item",
+    "Report",
+    "TextTable",
+    "read_captions",
+    "read_clips",
+    "read_codes",
+    "read_features",
+    "read_json",
+    "read_model",
+    "read_report",
+    "read_text",
+    "seal",
+    "unseal",
+    "write_clips",
+    "write_codes",
+    "write_features",
+    "write_json",
+    "write_model",
+    "write_report",
+    "write_text",
+]

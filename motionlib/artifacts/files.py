@@ -1,0 +1,113 @@
+"""JSON, manifests, flat rows and tables: what every artifact is made of."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+Float32 = NDArray[np.float32]
+Int64 = NDArray[np.int64]
+MANIFEST = "manifest.json"
+
+
+class BadArtifactError(ValueError):
+    """A folder is not the artifact that was asked for: missing, half-written, or of another kind."""
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON with sorted keys and no NaN, so that equal values are equal bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        BadArtifactError: If there is none, or it is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadArtifactError(f"no {path}; has the stage that makes it run?") from None
+    except ValueError as error:
+        raise BadArtifactError(f"{path} is not JSON: {error}") from error
+
+
+def seal(folder: Path, kind: str, **facts: object) -> None:
+    """Write the manifest of a finished folder: its kind, facts about it, and every file with its size."""
+    files = {
+        str(path.relative_to(folder)): path.stat().st_size
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != MANIFEST
+    }
+    write_json(folder / MANIFEST, {"kind": kind, "files": files, **facts})
+
+
+def unseal(folder: Path, kind: str) -> dict[str, Any]:
+    """Read a folder's manifest after checking its kind and that every file is there in full.
+
+    Raises:
+        BadArtifactError: If it is not a finished artifact of that kind.
+    """
+    manifest: dict[str, Any] = read_json(folder / MANIFEST)
+    if manifest.get("kind") != kind:
+        raise BadArtifactError(f"{folder} holds {manifest.get('kind')!r}, expected {kind!r}")
+    for name, size in manifest["files"].items():
+        path = folder / name
+        found = path.stat().st_size if path.is_file() else None
+        if found != size:
+            raise BadArtifactError(f"{path}: expected {size} bytes, found {found}")
+    return manifest
+
+
+def read_rows(path: Path, width: int) -> Float32:
+    """Memory-map a flat `.npy` of float32 rows (N, width)."""
+    array: Float32 = np.load(path, mmap_mode="r", allow_pickle=False)
+    if array.dtype != np.float32 or array.ndim != 2 or array.shape[1] != width:
+        raise BadArtifactError(f"{path}: expected float32 (N, {width}), got {array.dtype} {array.shape}")
+    return array
+
+
+def as_table(rows: Sequence[Any], kind: type) -> pa.Table:
+    """Dataclass instances of one kind as a table with a column per field."""
+    names = [f.name for f in fields(kind)]
+    return pa.table({name: [getattr(row, name) for row in rows] for name in names})
+
+
+class RowFile:
+    """A flat float32 `.npy` of rows that is appended to, so that memory holds one clip at a time."""
+
+    def __init__(self, path: Path, width: int) -> None:
+        self.path, self.width, self.count = path, width, 0
+        self._raw = path.with_suffix(".raw")
+        self._file = self._raw.open("wb")
+
+    def append(self, rows: Float32) -> int:
+        """Add rows (..., width) and give the number of the first."""
+        start = self.count
+        flat = np.ascontiguousarray(rows, dtype="<f4").reshape(-1, self.width)
+        flat.tofile(self._file)
+        self.count += len(flat)
+        return start
+
+    def __enter__(self) -> "RowFile":
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        """Put the `.npy` header before the rows, unless something went wrong."""
+        self._file.close()
+        if kind is not None:
+            return
+        with self.path.open("wb") as out, self._raw.open("rb") as raw:
+            header = {"descr": "<f4", "fortran_order": False, "shape": (self.count, self.width)}
+            np.lib.format.write_array_header_1_0(out, header)
+            while block := raw.read(1 << 24):
+                out.write(block)
+        self._raw.unlink()
