@@ -47,6 +47,7 @@ class ClipInfo:
     Attributes:
         id: `<delivery>/<path inside it without suffix>`, unique in the library.
         file: Path below data/raw it was read from.
+        rig: What a person says about the skeleton (JSON of `rig.override`), "" where it is mapped automatically.
     """
 
     id: str
@@ -57,6 +58,7 @@ class ClipInfo:
     style: str = ""
     licence: str = ""
     captions: tuple[Caption, ...] = ()
+    rig: str = ""
 
 
 @dataclass(frozen=True, eq=False)

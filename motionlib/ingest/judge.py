@@ -92,6 +92,7 @@ def judge(source: Source, info: ClipInfo, label: Label, settings: Ingest) -> Jud
         style=label.style,
         licence=" AND ".join(label.licences) or info.licence,
         captions=label.captions,
+        rig=source.rig,
     )
     if not known.captions:
         found.note("caption_missing")

@@ -16,12 +16,14 @@ class Source:
         name: Path inside the delivery, with `/` and its suffix. Never opened: the bytes are here.
         data: The file's bytes.
         beside: Its companions (an ASF beside an AMC) by their path inside the delivery.
+        rig: The nearest `*.rig.json` of the delivery that speaks of this file, "" if there is none.
         body_models: Folder of the user's own SMPL files, if there is one.
     """
 
     name: str
     data: bytes
     beside: Mapping[str, bytes] = field(default_factory=dict)
+    rig: str = ""
     body_models: Path | None = None
 
 
