@@ -1,11 +1,13 @@
-"""How like one set of embeddings another is: FID, KID, Diversity, MultiModality.
+"""How like one set of embeddings another is: FID, FID at infinite N, KID, density, coverage, Diversity, MultiModality.
 
 Sources: FID: Heusel et al., "GANs Trained by a Two Time-Scale Update Rule", arXiv:1706.08500, equation 6, as in the
 text-to-motion code (`utils/metrics.py`). KID: Binkowski et al., "Demystifying MMD GANs", arXiv:1801.01401, section 4.
+FID at infinite N: Chong and Forsyth, "Effectively Unbiased FID and Inception Score", arXiv:1911.07023, section 4.
+Density and coverage: Naeem et al., "Reliable Fidelity and Diversity Metrics", arXiv:2002.09797, section 3.
 Diversity and MultiModality: Guo et al., CVPR 2022, section 6.
 Departure: the trace of sqrtm(A B) is the sum of the root eigenvalues of sqrt(A) B sqrt(A), which are real and not
 negative by construction; equal to scipy's sqrtm within 1e-6 relative (goldens), without its imaginary rest.
-FID is biased by about trace / N: compare equal N only, and look at KID, which is not.
+FID is biased by about trace / N: compare equal N only, or look at KID and the FID extrapolated to infinite N.
 """
 
 from typing import NamedTuple
@@ -19,6 +21,10 @@ Int64 = NDArray[np.int64]
 DIVERSITY_PAIRS = 300  # Guo et al.
 DIVERSITY_PAIRS_SMALL = 100  # T2M-GPT and MoMask: where there are no more than 300 samples
 MULTIMODALITY_PAIRS = 10  # Guo et al.
+NEIGHBOURS = 5  # Naeem et al.
+SIZES = 8  # sample sizes of the extrapolation, evenly spread from a third of the cases to all of them
+SMALLEST_SHARE = 1 / 3  # below it FID leaves the line in 1 / N: 128 numbers of 100 cases
+CASES_PER_SIZE = 4  # each size is drawn so often that it has seen the cases about four times
 
 
 class Moments(NamedTuple):
@@ -83,6 +89,53 @@ def kid(a: FloatArray, b: FloatArray) -> float:
     )
 
 
+def fid_extrapolated(a: FloatArray, b: FloatArray, seed: int) -> float:
+    """FID as it would be with infinitely many samples of both: FID of growing subsets is a line in 1 / N.
+
+    May come out below 0, by its noise. Subsets are drawn without replacement, equally many of both sets.
+
+    Raises:
+        ValueError: If either set has no more rows than numbers per row: FID is no line in 1 / N there.
+    """
+    cases, width = min(len(a), len(b)), a.shape[1]
+    if cases <= width:
+        raise ValueError(f"FID at infinite N needs more samples than the {width} numbers of an embedding, got {cases}")
+    rng = np.random.default_rng(seed)
+    points = []
+    for size in np.unique(np.linspace(cases * SMALLEST_SHARE, cases, SIZES).astype(int)):
+        for _ in range(max(1, round(CASES_PER_SIZE * cases / size)) if size < cases else 1):
+            chosen = (rng.permutation(len(one))[:size] for one in (a, b))
+            points.append((1.0 / size, fid(*(one[rows] for one, rows in zip((a, b), chosen, strict=True)))))
+    inverse, found = np.array(points).T
+    return float(np.polynomial.Polynomial.fit(inverse, found, 1)(0.0))
+
+
+class Neighbourhoods(NamedTuple):
+    """Whether generated motion lies where real motion lies, and whether all real motion is reached.
+
+    Attributes:
+        density: (M,) balls of real samples around each generated one, over k; its mean may exceed 1.
+        coverage: (N,) 1 where the ball of a real sample holds a generated one.
+    """
+
+    density: Float64
+    coverage: Float64
+
+
+def neighbourhoods(real: FloatArray, generated: FloatArray, k: int = NEIGHBOURS) -> Neighbourhoods:
+    """Density and coverage of (N, E) real and (M, E) generated embeddings; the ball reaches the k-th real neighbour.
+
+    Raises:
+        ValueError: If there are no more than `k` real samples or no generated one.
+    """
+    if len(real) <= k or not len(generated):
+        raise ValueError(f"coverage needs more than {k} real samples and a generated one, got {len(real)}")
+    radius = np.partition(_squares(real, real), k, axis=1)[:, k]  # itself is the nearest
+    inside = _squares(real, generated) < radius[:, None]
+    density: Float64 = np.asarray(inside.sum(axis=0) / k, dtype=np.float64)
+    return Neighbourhoods(density, inside.any(axis=1).astype(np.float64))
+
+
 def pair_distance(embeddings: FloatArray, first: Int64, second: Int64) -> float:
     """Mean distance of the pairs (first[i], second[i]) of (N, E) embeddings."""
     return float(np.linalg.norm(embeddings[first] - embeddings[second], axis=1).mean())
@@ -124,6 +177,12 @@ def multimodality_pairs(repeats: int, seed: int, pairs: int = MULTIMODALITY_PAIR
     rng = np.random.default_rng(seed)
     count = min(pairs, repeats)
     return rng.choice(repeats, count, replace=False), rng.choice(repeats, count, replace=False)
+
+
+def _squares(x: FloatArray, y: FloatArray) -> Float64:
+    a, b = x.astype(np.float64), y.astype(np.float64)
+    squares: Float64 = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2.0 * (a @ b.T)
+    return np.maximum(squares, 0.0)
 
 
 def _cubic(x: Float64, y: Float64) -> Float64:

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from motionlib.evaluation.resampling import resampled_means, resampled_seeds, subsampled_deviations
+
 Float64 = NDArray[np.float64]
 FloatArray = NDArray[np.floating]
 Int64 = NDArray[np.int64]
@@ -18,7 +20,6 @@ NORMAL_95 = 1.96  # standard deviations each way that hold 95 % of a normal dist
 LARGEST_EFFECT = (
     1e6  # standard deviations; what two constants that differ are said to be apart, as JSON has no infinity
 )
-BLOCK = 4_000_000  # resampled values held at once; bounds memory
 
 
 class Interval(NamedTuple):
@@ -142,6 +143,68 @@ def bootstrap_statistic(
     return Interval(statistic(np.arange(cases)), low, high)
 
 
+def bootstrap_table(
+    values: FloatArray,
+    resamples: int,
+    seed: int,
+    *,
+    groups: Sequence[str] | None = None,
+    confidence: float = CONFIDENCE,
+) -> list[Interval]:
+    """Mean and interval of every column of (N, M): M metrics of the same N cases, all on the same resamples.
+
+    Raises:
+        ValueError: If there are no values, one is not finite, or the lengths differ.
+    """
+    table = np.asarray(values, dtype=np.float64)
+    if table.ndim != 2 or not len(table) or not np.isfinite(table).all():
+        raise ValueError(f"expected finite values (N, M) with N >= 1, got {table.shape}")
+    sums, totals = table, np.ones(len(table))
+    if groups is not None:
+        parts = [_grouped(column, totals, groups) for column in table.T]
+        sums, totals = np.stack([part[0] for part in parts], axis=1), parts[0][1]
+    drawn = resampled_means(sums, totals, resamples, seed)
+    return [
+        Interval(float(mean), *_quantiles(column, confidence))
+        for mean, column in zip(sums.sum(axis=0) / totals.sum(), drawn.T, strict=True)
+    ]
+
+
+def over_seeds(values: FloatArray, resamples: int, seed: int, *, confidence: float = CONFIDENCE) -> Interval:
+    """Mean over trainings and clips (S, N) with both drawn again: what another training on other clips would give.
+
+    Source: crossed (pigeonhole) bootstrap, Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 1 (2007).
+
+    Raises:
+        ValueError: If the values are not finite (S, N) with S >= 2.
+    """
+    table = np.asarray(values, dtype=np.float64)
+    if table.ndim != 2 or len(table) < 2 or not table.size or not np.isfinite(table).all():
+        raise ValueError(f"expected finite values (S, N) of S >= 2 trainings, got {table.shape}")
+    low, high = _quantiles(resampled_seeds(table, resamples, seed), confidence)
+    return Interval(float(table.mean()), low, high)
+
+
+def subsample(
+    statistic: Callable[[Int64], float],
+    cases: int,
+    draws: int,
+    seed: int,
+    *,
+    share: float = 0.5,
+    confidence: float = CONFIDENCE,
+) -> Interval:
+    """A statistic of N cases that is no mean, such as KID, with its subsampling interval.
+
+    Args:
+        statistic: Of case indices; unbiased, or with a bias that does not depend on how many there are.
+        share: Of the cases in each subset.
+    """
+    whole = statistic(np.arange(cases))
+    low, high = _quantiles(subsampled_deviations(statistic, cases, draws, seed, share), confidence)
+    return Interval(whole, whole - high, whole - low)
+
+
 def over_repeats(values: FloatArray) -> Interval:
     """Mean of a score over repeats with mean +- 1.96 std / sqrt(R), std with ddof 0, as in the published tables.
 
@@ -153,18 +216,6 @@ def over_repeats(values: FloatArray) -> Interval:
     cases, _ = _cases(values, None)
     half = NORMAL_95 * cases.std() / np.sqrt(len(cases))
     return Interval(float(cases.mean()), float(cases.mean() - half), float(cases.mean() + half))
-
-
-def resampled_means(sums: Float64, totals: Float64, resamples: int, seed: int) -> Float64:
-    """sum(sums) / sum(totals) on each resample of the G groups: (G,), (G,) -> (resamples,)."""
-    rng = np.random.default_rng(seed)
-    groups = len(sums)
-    block = max(1, BLOCK // groups)
-    parts = []
-    for start in range(0, resamples, block):
-        drawn = rng.integers(0, groups, (min(block, resamples - start), groups))
-        parts.append(sums[drawn].sum(axis=1) / totals[drawn].sum(axis=1))
-    return np.concatenate(parts)
 
 
 def _cases(values: FloatArray, weights: FloatArray | None) -> tuple[Float64, Float64]:

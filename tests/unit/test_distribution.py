@@ -1,3 +1,4 @@
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,14 +9,16 @@ from hypothesis import strategies as st
 from motionlib.evaluation.distribution import (
     diversity,
     fid,
+    fid_extrapolated,
     frechet_distance,
     kid,
     moments,
     multimodality,
     multimodality_pairs,
+    neighbourhoods,
     pair_distance,
 )
-from motionlib.evaluation.intervals import over_repeats
+from motionlib.evaluation.intervals import over_repeats, subsample
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 
@@ -118,3 +121,59 @@ def test_the_interval_over_repeats_is_that_of_the_published_code(golden_diversit
         found = over_repeats(golden_diversity["repeats"][:, column])
         assert found.mean == pytest.approx(golden_diversity["repeats_mean"][column], rel=1e-6)
         assert found.high - found.mean == pytest.approx(golden_diversity["repeats_ci95"][column], rel=1e-5)
+
+
+# --- what a small test set can say -------------------------------------------------------------------
+
+
+def two_of_one(seed: int, count: int = 300, width: int = 64):
+    rng = np.random.default_rng(seed)
+    spread = np.exp(-np.arange(width) / 20)
+    return rng.normal(size=(count, width)) * spread, rng.normal(size=(count, width)) * spread
+
+
+def test_fid_of_two_samples_of_one_distribution_is_far_from_zero_and_its_extrapolation_is_not():
+    pairs = [two_of_one(seed) for seed in range(6)]
+    plain = np.array([fid(a, b) for a, b in pairs])
+    extrapolated = np.array([fid_extrapolated(a, b, seed=0) for a, b in pairs])
+    assert plain.min() > 0.4
+    assert abs(extrapolated.mean()) < 0.1 * plain.mean()
+
+
+def test_fid_at_infinite_n_keeps_a_real_difference():
+    a, b = two_of_one(1)
+    assert fid_extrapolated(a, b + 0.5, seed=0) == pytest.approx(64 * 0.25, rel=0.1)
+
+
+def test_fid_at_infinite_n_needs_more_samples_than_numbers():
+    with pytest.raises(ValueError, match="more samples than the 64 numbers"):
+        fid_extrapolated(np.zeros((64, 64)), np.zeros((64, 64)), seed=0)
+
+
+@pytest.mark.parametrize("measure", [kid, partial(fid_extrapolated, seed=0)], ids=["kid", "fid at infinite n"])
+def test_intervals_of_equal_distributions_hold_zero(measure):
+    def holds_zero(seed: int) -> bool:
+        a, b = two_of_one(seed, width=24)
+        interval = subsample(lambda rows: measure(a[rows], b[rows]), len(a), 40, seed=1)
+        return interval.low <= 0 <= interval.high
+
+    assert sum(holds_zero(seed) for seed in range(8)) >= 7
+
+
+def test_the_interval_of_a_real_shift_does_not_hold_zero():
+    a, b = two_of_one(0, width=24)
+    assert subsample(lambda rows: kid(a[rows], b[rows] + 0.3), len(a), 40, seed=1).low > 0
+
+
+def test_density_and_coverage_count_the_balls_of_real_samples():
+    real = np.array([[0.0], [1.0], [2.0], [3.0], [10.0]])  # radius of the nearest other: 1, 1, 1, 1, 7
+    found = neighbourhoods(real, np.array([[0.5], [20.0]]), k=1)
+    assert found.density.tolist() == [2.0, 0.0]  # 0.5 lies within 1 of 0 and of 1
+    assert found.coverage.tolist() == [1.0, 1.0, 0.0, 0.0, 0.0]
+
+
+def test_motion_like_the_real_has_density_and_coverage_near_one():
+    a, b = two_of_one(3, count=600, width=8)
+    found = neighbourhoods(a, b)
+    assert found.density.mean() == pytest.approx(1.0, abs=0.1)
+    assert found.coverage.mean() > 0.9

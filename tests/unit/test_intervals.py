@@ -6,10 +6,13 @@ from hypothesis import strategies as st
 from motionlib.evaluation.intervals import (
     bootstrap,
     bootstrap_statistic,
+    bootstrap_table,
     difference,
     effect_size,
+    over_seeds,
     paired_difference,
     ratio,
+    subsample,
 )
 
 value_lists = st.lists(st.floats(-100, 100), min_size=1, max_size=20)
@@ -108,3 +111,42 @@ def test_lists_of_different_lengths_are_refused():
         bootstrap(np.zeros(3), 10, 0, groups=["a"])
     with pytest.raises(ValueError, match="equal shapes"):
         paired_difference(np.zeros(3), np.zeros(2), 10, 0)
+
+
+# --- tables, seeds, subsets --------------------------------------------------------------------------
+
+
+def test_a_table_gives_what_its_columns_give_alone():
+    table = np.random.default_rng(0).normal(size=(50, 3))
+    groups = [str(number // 2) for number in range(50)]
+    whole = bootstrap_table(table, 300, seed=4, groups=groups)
+    for column, interval in zip(table.T, whole, strict=True):
+        assert interval == pytest.approx(bootstrap(column, 300, seed=4, groups=groups))
+
+
+def test_seeds_that_agree_leave_the_uncertainty_of_the_clips():
+    clips = np.random.default_rng(1).normal(size=200)
+    one, many = bootstrap(clips, 4000, seed=0), over_seeds(np.stack([clips] * 4), 4000, seed=0)
+    assert many.mean == pytest.approx(one.mean)
+    assert many.high - many.low == pytest.approx(one.high - one.low, rel=0.1)
+
+
+def test_seeds_that_differ_widen_the_interval():
+    clips = np.random.default_rng(1).normal(size=200)
+    trainings = np.stack([clips + shift for shift in (-1.0, 0.0, 1.0)])
+    interval = over_seeds(trainings, 2000, seed=0)
+    assert interval.mean == pytest.approx(clips.mean())
+    assert interval.low < clips.mean() - 0.5
+    assert interval.high > clips.mean() + 0.5
+
+
+def test_one_training_cannot_tell_how_trainings_differ():
+    with pytest.raises(ValueError, match="S >= 2"):
+        over_seeds(np.zeros((1, 5)), 10, seed=0)
+
+
+def test_subsampling_a_mean_gives_the_interval_of_the_bootstrap():
+    values = np.random.default_rng(2).normal(size=400)
+    interval = subsample(lambda rows: float(values[rows].mean()), 400, 2000, seed=0)
+    assert interval.mean == pytest.approx(values.mean())
+    assert interval.high - interval.low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.1)
