@@ -133,7 +133,8 @@ def neighbourhoods(real: FloatArray, generated: FloatArray, k: int = NEIGHBOURS)
     radius = np.partition(_squares(real, real), k, axis=1)[:, k]  # itself is the nearest
     inside = _squares(real, generated) < radius[:, None]
     density: Float64 = np.asarray(inside.sum(axis=0) / k, dtype=np.float64)
-    return Neighbourhoods(density, inside.any(axis=1).astype(np.float64))
+    coverage: Float64 = np.asarray(inside.any(axis=1), dtype=np.float64)
+    return Neighbourhoods(density, coverage)
 
 
 def pair_distance(embeddings: FloatArray, first: Int64, second: Int64) -> float:
