@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from motionlib.artifacts import Caption
 
-COLUMNS = ("file", "text", "from_s", "to_s", "source", "subject", "action", "style", "split", "licence")
+COLUMNS = ("file", "text", "from_s", "to_s", "source", "subject", "action", "style", "split", "licence", "fps")
 SPLITS = ("", "train", "val", "test")
 
 
@@ -24,6 +24,7 @@ class Label:
 
     Attributes:
         licences: As stated, in order of appearance, each once.
+        fps: Hz of the file's frames as stated, None where nothing is.
     """
 
     captions: tuple[Caption, ...] = ()
@@ -31,6 +32,7 @@ class Label:
     action: str = ""
     style: str = ""
     licences: tuple[str, ...] = ()
+    fps: float | None = None
 
     def __add__(self, other: "Label") -> "Label":
         return Label(
@@ -39,6 +41,7 @@ class Label:
             action=self.action or other.action,
             style=self.style or other.style,
             licences=tuple(dict.fromkeys(self.licences + other.licences)),
+            fps=other.fps if self.fps is None else self.fps,
         )
 
 
@@ -112,6 +115,7 @@ def _row_label(row: Mapping[str, object]) -> Label:
         action=_field(row, "action"),
         style=_field(row, "style"),
         licences=(licence,) if licence else (),
+        fps=_rate(_field(row, "fps")),
     )
 
 
@@ -123,6 +127,16 @@ def _humanml3d_caption(parts: list[str]) -> Caption:
         raise ValueError("the caption is empty")
     start, end = _span(parts[2], parts[3]) if len(parts) == 4 else (0.0, 0.0)
     return Caption(text, start, end, "text")
+
+
+def _rate(text: str) -> float | None:
+    try:
+        rate = float(text) if text else None
+    except ValueError:
+        raise ValueError(f"fps {text!r} is not a number") from None
+    if rate is not None and not 0 < rate < math.inf:
+        raise ValueError(f"fps {text} is not positive")
+    return rate
 
 
 def _span(start: str, end: str) -> tuple[float, float]:

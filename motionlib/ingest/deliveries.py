@@ -10,6 +10,7 @@ from pathlib import Path
 from motionlib.artifacts import ClipInfo
 from motionlib.ingest import CONVERT, READERS
 from motionlib.ingest.captions import Captions, Label, read_table, read_text
+from motionlib.ingest.companions import Companions, Rigs
 from motionlib.ingest.containers import ARCHIVE_SUFFIXES, Container, Folder, Member, is_archive, open_container
 from motionlib.ingest.quality import BadMotionError
 from motionlib.ingest.source import Source
@@ -38,6 +39,8 @@ class Delivery:
         name: First part of its clips' ids.
         folder: Its place in data/raw: `<name>` or the archive's file name.
         motions: Files with motion, read or not, in the order in which `read` gives them.
+        companions: What lies beside them because their readers need it.
+        rigs: What rig files say of them.
         labels: By file.
         licence: Of the LICENSE file, as SPDX id where it is a known one; "" without such a file.
         problems: What was wrong with captions and names; none of it is fatal.
@@ -48,20 +51,30 @@ class Delivery:
     folder: str
     container: Container
     motions: tuple[Member, ...]
+    companions: Companions
+    rigs: Rigs
     labels: dict[str, Label] = field(default_factory=dict)
     licence: str = ""
     problems: tuple[str, ...] = ()
     others: dict[str, int] = field(default_factory=dict)
 
-    def read(self) -> Iterator[tuple[ClipInfo, Label, Source | BadMotionError]]:
-        """Every motion file with what is known of it, one in memory at a time."""
+    def read(self, body_models: Path | None = None) -> Iterator[tuple[ClipInfo, Label, Source | BadMotionError]]:
+        """Every motion file with what is known of it, one in memory at a time, beside the companions it needs.
+
+        Args:
+            body_models: Folder of the user's own SMPL files, for the readers that can use them.
+        """
         stems = Counter(posixpath.splitext(member.name)[0] for member in self.motions)
         for name, data in self.container.read({member.name for member in self.motions}):
             stem = posixpath.splitext(name)[0]
             clip_id = f"{self.name}/{stem if stems[stem] == 1 else name}"
             info = ClipInfo(id=clip_id, file=f"{self.folder}/{name}", delivery=self.name, licence=self.licence)
-            source = data if isinstance(data, BadMotionError) else Source(name, data)
-            yield info, self.labels.get(name, Label()), source
+            label = self.labels.get(name, Label())
+            if isinstance(data, BadMotionError):
+                yield info, label, data
+                continue
+            beside, rig = self.companions.beside(name), self.rigs.of(name)
+            yield info, label, Source(name, data, beside, rig, body_models, label.fps)
 
 
 def find_deliveries(raw: Path) -> list[Path]:
@@ -103,20 +116,25 @@ def open_delivery(path: Path) -> Delivery:
     motions = tuple(member for member in members if _suffix(member.name) in (*READERS, *CONVERT))
     if alone:
         motions = tuple(member for member in members if member.name == path.name)
+    companions = Companions(container, [member.name for member in motions], READERS)
+    motions = tuple(member for member in motions if member.name not in companions.names)
     by_stem = {posixpath.splitext(member.name)[0]: member.name for member in motions}
     texts = {m.name for m in members if _suffix(m.name) in TABLES or _is_text(m.name, by_stem)}
     licences = [m.name for m in members if LICENCE_FILE.match(posixpath.basename(m.name))]
     labels, problems = _labels(container, texts, by_stem, {member.name for member in members})
-    used = {member.name for member in motions} | texts | set(licences)
+    rigs = Rigs(container)
+    used = {member.name for member in motions} | texts | set(licences) | companions.names | rigs.names
     others = Counter(_suffix(member.name) or "(no suffix)" for member in members if member.name not in used)
     return Delivery(
         name=delivery_name(path),
         folder=path.name,
         container=container,
         motions=motions,
+        companions=companions,
+        rigs=rigs,
         labels=labels,
         licence=_licence(container, licences),
-        problems=(*container.skipped(), *problems),
+        problems=(*container.skipped(), *rigs.problems, *problems),
         others=dict(sorted(others.items())),
     )
 

@@ -18,6 +18,7 @@ class Source:
         beside: Its companions (an ASF beside an AMC) by their path inside the delivery.
         rig: The nearest `*.rig.json` of the delivery that speaks of this file, "" if there is none.
         body_models: Folder of the user's own SMPL files, if there is one.
+        fps: Hz that the captions state for this file, None where they state none; it outweighs the file's own.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Source:
     beside: Mapping[str, bytes] = field(default_factory=dict)
     rig: str = ""
     body_models: Path | None = None
+    fps: float | None = None
 
 
 Reader = Callable[[Source], RawMotion]

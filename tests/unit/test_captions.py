@@ -57,7 +57,7 @@ def test_a_table_is_meant_relative_to_its_own_folder():
 
 def test_all_columns_are_read_and_rows_of_one_file_join():
     data = (
-        ",".join(COLUMNS) + '\na.bvh,"he walks, then stops",0.5,2,humanml3d,cmu01,walk,sad,train,MIT\n'
+        ",".join(COLUMNS) + '\na.bvh,"he walks, then stops",0.5,2,humanml3d,cmu01,walk,sad,train,MIT,60\n'
         "a.bvh,a walk,,,lab,cmu01,,,,CMU-mocap\na.bvh,a walk,,,lab,,,,,MIT\n"
     )
     label = read_table(data.encode(), "captions.csv").labels["a.bvh"]
@@ -67,6 +67,7 @@ def test_all_columns_are_read_and_rows_of_one_file_join():
         action="walk",
         style="sad",
         licences=("MIT", "CMU-mocap"),
+        fps=60.0,
     )
 
 
@@ -88,6 +89,9 @@ def test_json_lines_say_the_same_as_a_table():
         ("c.csv", "file,text\nC:\\a.bvh,y\n", "line 2: file 'C:"),
         ("c.csv", "file,text,from_s,to_s\na,y,3,2\n", "line 2: span"),
         ("c.csv", "file,text,split\na,y,training\n", "line 2: split 'training'"),
+        ("c.csv", "file,fps\na,0\n", "line 2: fps 0"),
+        ("c.csv", "file,fps\na,nan\n", "line 2: fps nan"),
+        ("c.csv", "file,fps\na,sixty\n", "line 2: fps 'sixty'"),
         ("c.jsonl", '{"file": "a"}\n{"file": \n', "line 2: not JSON"),
         ("c.jsonl", "[1, 2]\n", "line 1: not a JSON object"),
         ("c.csv", 'file,text\na,"' + "x" * 200_000 + '"\n', "field larger"),
