@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from motionlib.artifacts import Caption, Clip, ClipInfo
 from motionlib.body.skeleton import Skeleton
@@ -41,6 +42,8 @@ class Judged:
         messages: One sentence per reason that has details, naming line, frame or number.
         facts: unit (metres per file unit), up, fps, frames, seconds, joints; empty if nothing could be read.
         clip: None if quarantined.
+        measures: By the names of `ingest.measures.MEASURES`; empty where the body could not be told.
+        fingerprint: (K, 2) int64 landmarks of the motion for `ingest.duplicates.settle`.
     """
 
     verdict: Verdict
@@ -48,6 +51,8 @@ class Judged:
     messages: tuple[str, ...] = ()
     facts: dict[str, float | int | str] = field(default_factory=dict)
     clip: Clip | None = None
+    measures: dict[str, float] = field(default_factory=dict)
+    fingerprint: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
 
 
 @dataclass
