@@ -4,7 +4,6 @@ They lie outside a stage's outputs, in a folder keyed by everything that decides
 that is run again goes on where it was killed and ends with the same bytes as an undisturbed run.
 """
 
-import ast
 import hashlib
 import json
 import os
@@ -18,6 +17,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+
+from motionlib import sources
 
 ROOT = Path(".motionlib/checkpoints")
 FILE = "checkpoint.safetensors"
@@ -45,7 +46,7 @@ def fingerprint(
         files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
         parts += [f"{file.relative_to(path)} {_digest(file)}" for file in files]
     for module in code:
-        parts += [hashlib.sha256(_meaning(path).encode()).hexdigest() for path in _sources(module)]
+        parts += [sources.digest(path) for path in _sources(module)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
 
 
@@ -60,20 +61,6 @@ def _digest(path: Path) -> str:
 def _sources(module: ModuleType) -> list[Path]:
     path = Path(str(module.__file__))
     return sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
-
-
-def _meaning(path: Path) -> str:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if (
-            isinstance(body, list)
-            and body
-            and isinstance(body[0], ast.Expr)
-            and isinstance(body[0].value, ast.Constant)
-        ):
-            del body[0]
-    return ast.dump(tree)
 
 
 def save(where: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
