@@ -9,14 +9,15 @@ computed as any other length (there a cross product ran over the time axis); a b
 """
 
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from motionlib.body import rotations
+from motionlib.body import ric, rotations
 from motionlib.body.kinematics import bones, check_bones, swing_rotations
+from motionlib.body.ric import Root as Root  # part of this module's door
+from motionlib.body.ric import turned as _turn
 from motionlib.normalize.layout import HUMANML3D, Layout
 
 FloatArray = NDArray[np.float64]
@@ -25,13 +26,6 @@ Float32 = NDArray[np.float32]
 HEADING_SIGMA = 20.0  # frames, of the Gaussian over the forward vector
 HEADING_TRUNCATE = 4.0  # sigmas; scipy's default, which the published code relies on
 FLAT = 1e-8  # length below which a forward vector has no direction
-
-
-class Root(NamedTuple):
-    """Where the body stands: `heading` (..., T) radians, the yaw of +z towards +x; `position` (..., T, 3) metres."""
-
-    heading: FloatArray
-    position: FloatArray
 
 
 def extract(joints: ArrayLike, contact_threshold: float | None = None, layout: Layout = HUMANML3D) -> Float32:
@@ -86,15 +80,7 @@ def aligned(joints: ArrayLike, layout: Layout = HUMANML3D) -> FloatArray:
 
 def recover_root(features: ArrayLike, layout: Layout = HUMANML3D) -> Root:
     """Heading (..., T) and root position (..., T, 3) of features (..., T, D); both start at 0 but for the height."""
-    rows = _rows(features, layout)
-    groups = layout.groups
-    heading = np.zeros(rows.shape[:-1])
-    heading[..., 1:] = -2.0 * np.cumsum(rows[..., :-1, groups["root_turn"].start], axis=-1)
-    position = np.zeros((*rows.shape[:-1], 3))
-    position[..., 1:, [0, 2]] = rows[..., :-1, groups["root_velocity"]]
-    position = np.cumsum(_turn(position[..., None, :], -heading)[..., 0, :], axis=-2)
-    position[..., 1] = rows[..., groups["root_height"].start]
-    return Root(heading, position)
+    return ric.recover_root(_rows(features, layout), layout.groups)
 
 
 def recover(features: ArrayLike, layout: Layout = HUMANML3D) -> Float32:
@@ -103,14 +89,7 @@ def recover(features: ArrayLike, layout: Layout = HUMANML3D) -> Float32:
     Raises:
         ValueError: If the last axis is not D.
     """
-    rows = _rows(features, layout)
-    root = recover_root(rows, layout)
-    local = rows[..., layout.groups["ric"]].reshape(*rows.shape[:-1], layout.joints - 1, 3)
-    joints = np.empty((*rows.shape[:-1], layout.joints, 3))
-    joints[..., 0, :] = root.position
-    joints[..., 1:, :] = _turn(local, -root.heading)
-    joints[..., 1:, [0, 2]] += root.position[..., None, [0, 2]]
-    return joints.astype(np.float32)
+    return ric.recover(_rows(features, layout), layout.groups).astype(np.float32)
 
 
 def recover_from_rotations(features: ArrayLike, layout: Layout = HUMANML3D) -> Float32:
@@ -209,13 +188,6 @@ def _check_forward(forward: FloatArray, what: str) -> None:
     flat = ~(np.abs(forward).max(axis=-1) > FLAT)
     if flat.any():
         raise ValueError(f"frame {np.argmax(flat)}: {what} show no heading")
-
-
-def _turn(vector: FloatArray, heading: FloatArray) -> FloatArray:
-    """Vectors (..., T, J, 3) seen from a body that faces `heading` (..., T): a turn about y by minus that."""
-    cosine, sine = np.cos(heading)[..., None], np.sin(heading)[..., None]
-    x, z = vector[..., 0], vector[..., 2]
-    return np.stack([cosine * x - sine * z, vector[..., 1], sine * x + cosine * z], axis=-1)
 
 
 def _local_rot6d(directions: FloatArray, heading: FloatArray, layout: Layout) -> FloatArray:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from motionlib.body import skeleton
 from motionlib.body.kinematics import chain_bases
+from motionlib.body.ric import KIT_DIRECTIONS, KIT_NAMES, KIT_PARENTS, feature_groups
 
 FloatArray = NDArray[np.float64]
 
@@ -52,17 +53,7 @@ class Layout:
     @cached_property
     def groups(self) -> dict[str, slice]:
         """Where each part of a row of D features lies, in order; together they cover it."""
-        widths = {
-            "root_turn": 1,
-            "root_velocity": 2,
-            "root_height": 1,
-            "ric": 3 * (self.joints - 1),
-            "rot6d": 6 * (self.joints - 1),
-            "velocity": 3 * self.joints,
-            "contacts": 4,
-        }
-        ends = np.cumsum(list(widths.values())).tolist()
-        return {name: slice(end - widths[name], end) for name, end in zip(widths, ends, strict=True)}
+        return feature_groups(self.joints)
 
     @property
     def dimensions(self) -> int:
@@ -92,17 +83,6 @@ ROT6D = FEATURE_GROUPS["rot6d"]  # joints 1..21, two matrix columns, swing only
 VELOCITY = FEATURE_GROUPS["velocity"]  # joints 0..21, metres
 CONTACTS = FEATURE_GROUPS["contacts"]  # left ankle, left foot, right ankle, right foot: 0 or 1
 
-_KIT_NAMES = (
-    "root", "spine", "chest", "neck", "head", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder",
-    "left_elbow", "left_wrist", "right_hip", "right_knee", "right_ankle", "right_foot", "right_toe", "left_hip",
-    "left_knee", "left_ankle", "left_foot", "left_toe",
-)  # fmt: skip
-_KIT_AXES = (
-    (0, 0, 0), (0, 1, 0), (0, 1, 0), (0, 1, 0), (0, 1, 0), (1, 0, 0), (0, -1, 0), (0, -1, 0), (-1, 0, 0),
-    (0, -1, 0), (0, -1, 0), (1, 0, 0), (0, -1, 0), (0, -1, 0), (0, 0, 1), (0, 0, 1), (-1, 0, 0), (0, -1, 0),
-    (0, -1, 0), (0, 0, 1), (0, 0, 1),
-)  # fmt: skip
-
 
 def kit(lengths: FloatArray) -> Layout:
     """KIT-ML's 21 joints and 251 features at 12.5 fps for target bone `lengths` (21,) in the data's unit.
@@ -110,10 +90,10 @@ def kit(lengths: FloatArray) -> Layout:
     The published target (clip 03950_gt) may not be shipped, so whoever holds the data gives its lengths.
     """
     return Layout(
-        names=_KIT_NAMES,
-        parents=(-1, 0, 1, 2, 3, 3, 5, 6, 3, 8, 9, 0, 11, 12, 13, 14, 0, 16, 17, 18, 19),
+        names=KIT_NAMES,
+        parents=KIT_PARENTS,
         chains=((0, 11, 12, 13, 14, 15), (0, 16, 17, 18, 19, 20), (0, 1, 2, 3, 4), (3, 5, 6, 7), (3, 8, 9, 10)),
-        directions=np.array(_KIT_AXES, dtype=np.float64),
+        directions=KIT_DIRECTIONS,
         lengths=lengths,
         face=(11, 16, 5, 8),
         legs=(17, 18),
