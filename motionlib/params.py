@@ -141,13 +141,33 @@ class BundleChoice(Section):
     tokenizer: str = Field(description="its tokenizer, as `priors` says; repeated so that dvc.yaml can name its files")
 
 
+class Bar(Section):
+    """What the gate asks of one per-clip metric of reports/evaluate."""
+
+    margin: NonNegativeFloat = Field(description="relative worsening that is still allowed")
+    goal: NonNegativeFloat = Field(default=0.0, description="relative gain beyond which it counts as better")
+    of_evaluator: bool = Field(default=False, description="comparable only where one evaluator judged both")
+    larger_is_better: bool = False
+
+
+class SliceRule(Section):
+    """Parts of the held-out clips that may not get worse behind a good mean."""
+
+    by: tuple[str, ...] = Field(description="names of the clips' properties in reports/evaluate")
+    margin: NonNegativeFloat = Field(description="relative worsening of one slice that is still allowed")
+    min_clips: PositiveInt = Field(description="slices of fewer clips are not looked at, and counted")
+
+
 class Promote(Section):
     """The gate: what a challenger must show against the champion."""
 
-    metric: str = Field(description="per-clip metric of reports/evaluate, less is better, that must not get worse")
-    text_metric: str = Field(description="the same, of an evaluator: counts where both had the same one; empty: none")
-    margin: NonNegativeFloat = Field(description="relative worsening that is still allowed")
+    require: Literal["better", "not_worse"] = Field(description="better: at least one metric has to gain for certain")
+    metrics: dict[str, Bar] = Field(min_length=1, description="per-clip metrics of reports/evaluate; all count")
+    worthwhile: NonNegativeFloat = Field(description="relative gain worth waiting for: certainly less is a plain no")
     min_clips: PositiveInt = Field(description="fewer held-out clips than this: not enough data")
+    slices: SliceRule
+    limits: dict[str, PositiveFloat] = Field(description="costs of the bundle, such as megabytes, at most")
+    commercial_licences: tuple[str, ...] = Field(description="all that the alias `commercial` may rest on")
     confidence: PositiveFloat = Field(lt=1.0, description="of the paired bootstrap interval")
     resamples: PositiveInt = Field(description="bootstrap resamples of that interval")
     seed: NonNegativeInt

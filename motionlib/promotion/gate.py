@@ -1,21 +1,28 @@
-"""Challenger against champion, on the same held-out clips: a paired bootstrap of what got worse."""
+"""May the challenger replace the champion? Pass, fail, or not enough data; each with its reason and its evidence.
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+1. Both were judged by one evaluator, on the same clips, and on enough of them.
+2. Every metric is worse by less than its margin, even at the bad end of its interval (non-inferiority; that all must
+   hold keeps the error rate of the whole at that of one, Berger 1982, "Multiparameter hypothesis testing").
+3. No slice of the clips got worse by more than `slices.margin` for certain.
+4. It costs no more than the limits, and its licences allow the alias.
+5. Under `require: better` at least one metric is better for certain, the error rate being divided among the metrics.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from motionlib import params
 from motionlib.artifacts import read_json
-from motionlib.evaluation.intervals import paired_difference
 from motionlib.params import Promote
+from motionlib.promotion.evidence import Change, Report, change_of, common_clips, slices_of
 
 Outcome = Literal["pass", "fail", "not enough data"]
 PASS: Outcome = "pass"  # noqa: S105 (an outcome)
 FAIL: Outcome = "fail"
 UNDECIDED: Outcome = "not enough data"
+DIGITS = 9  # of numbers in the evidence
 
 
 @dataclass(frozen=True)
@@ -24,7 +31,7 @@ class Verdict:
 
     Attributes:
         outcome: `pass`, `fail` or `not enough data`.
-        evidence: Per metric: clips, challenger, champion, relative change with its interval.
+        evidence: Per metric: clips, challenger, champion, relative change with its interval; the slices; the rules.
     """
 
     outcome: Outcome
@@ -32,76 +39,148 @@ class Verdict:
     evidence: dict[str, Any] = field(default_factory=dict)
 
 
-def judge(challenger: Mapping[str, Any], champion: Mapping[str, Any] | None, settings: Promote) -> Verdict:
-    """May the challenger replace the champion?
+@dataclass
+class _Hearing:
+    """What each rule said so far."""
 
-    It may if every metric, less being better, is worse by no more than `settings.margin` of the champion's mean even
-    at the bad end of the interval. Metrics of an evaluator count only where both were judged by the same one.
+    said: list[tuple[Outcome, str]] = field(default_factory=list)
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+    def say(self, outcome: Outcome, sentence: str) -> None:
+        self.said.append((outcome, sentence))
+
+    def verdict(self) -> Verdict:
+        """A failure outweighs doubt, doubt outweighs everything that passed."""
+        for outcome in (FAIL, UNDECIDED):
+            reasons = [sentence for said, sentence in self.said if said == outcome]
+            if reasons:
+                return Verdict(outcome, " ".join(reasons), self.evidence)
+        return Verdict(PASS, " ".join(sentence for _, sentence in self.said), self.evidence)
+
+
+def judge(
+    challenger: Report, champion: Report | None, settings: Promote, facts: Mapping[str, float] | None = None
+) -> Verdict:
+    """Hold a challenger against the champion.
 
     Args:
-        challenger, champion: Reports of `evaluate`, with `per_clip` ({clip: {metric: value}}) and `evaluator`.
+        challenger, champion: Reports of `evaluate` over the same clips: `per_clip` ({clip: {metric: value}}),
+            `evaluator`, and if they are there `groups` ({clip: what is drawn together}) and `slices` ({clip: {name:
+            value}}).
+        facts: What the challenger costs, by the names of `settings.limits`.
     """
+    hearing = _Hearing()
+    if facts is not None:
+        _hear_limits(facts, settings, hearing)
     if champion is None:
-        return Verdict(PASS, "There was no champion to be held against.")
-    metrics, left_out = [settings.metric], ""
-    same_evaluator = bool(champion.get("evaluator")) and champion.get("evaluator") == challenger.get("evaluator")
-    if settings.text_metric and not same_evaluator:
-        left_out = f" {settings.text_metric} was left out: the two were judged by different evaluators."
-    elif settings.text_metric and not _common(settings.text_metric, challenger, champion):
-        left_out = f" {settings.text_metric} was left out: no clip has it in both."
-    elif settings.text_metric:
-        metrics.append(settings.text_metric)
-    evidence: dict[str, Any] = {"same_evaluator": same_evaluator}
-    outcomes = []
-    for metric in metrics:
-        verdict = _compare(metric, challenger, champion, settings)
-        evidence |= verdict.evidence
-        outcomes.append(verdict)
-    worst = min(outcomes, key=lambda verdict: (FAIL, UNDECIDED, PASS).index(verdict.outcome))
-    reason = " ".join(verdict.reason for verdict in outcomes) if worst.outcome == PASS else worst.reason
-    return Verdict(worst.outcome, reason + left_out, evidence)
+        hearing.say(PASS, "There was no champion to be held against.")
+        return hearing.verdict()
+    same = bool(challenger.get("evaluator")) and champion.get("evaluator") == challenger.get("evaluator")
+    hearing.evidence["same_evaluator"] = same
+    changes = []
+    for metric, bar in settings.metrics.items():
+        clips = common_clips(metric, challenger, champion)
+        if bar.of_evaluator and not same:
+            hearing.say(UNDECIDED, f"{metric} cannot be compared: the two were judged by different evaluators.")
+        elif len(clips) < settings.min_clips:
+            hearing.evidence[metric] = {"clips": len(clips)}
+            hearing.say(
+                UNDECIDED, f"Only {len(clips)} held-out clips have {metric} in both; {settings.min_clips} are needed."
+            )
+        else:
+            changes.append(_hear_metric(metric, clips, challenger, champion, settings, hearing))
+    if changes and settings.require == "better":
+        _hear_goals(changes, challenger, champion, settings, hearing)
+    return hearing.verdict()
 
 
-def of_bundles(challenger: Path, champion: Path | None, settings: Promote | None = None) -> Verdict:
-    """The same for two bundles' folders, which hold their reports; settings from params.yaml if none are given."""
+def of_bundles(
+    challenger: Path, champion: Path | None, settings: Promote | None = None, champion_report: Report | None = None
+) -> Verdict:
+    """The same for two bundles' folders, which hold their reports; settings from params.yaml if none are given.
+
+    Args:
+        champion_report: The champion's numbers on the challenger's clips, where it has been evaluated anew.
+    """
     chosen = settings or params.load().promote
-    return judge(_report(challenger), _report(champion) if champion else None, chosen)
+    old = champion_report if champion_report is not None else _report(champion) if champion else None
+    return judge(_report(challenger), old, chosen, _facts(challenger))
 
 
-def _report(bundle: Path) -> Mapping[str, Any]:
-    report: Mapping[str, Any] = read_json(bundle / "reports" / "evaluate.json")
+def refused_licences(licences: Iterable[str], settings: Promote) -> list[str]:
+    """Those licences of a bundle's clips under which a `commercial` alias may not stand; unknown ones are refused."""
+    return sorted({licence or "unknown" for licence in licences} - set(settings.commercial_licences))
+
+
+def _hear_metric(
+    metric: str, clips: list[str], challenger: Report, champion: Report, settings: Promote, hearing: _Hearing
+) -> Change:
+    bar = settings.metrics[metric]
+    change = change_of(metric, clips, challenger, champion, settings)
+    hearing.evidence[metric] = _numbers(change)
+    margin = f"the margin of {bar.margin:.0%}"
+    if change.high <= bar.margin:
+        hearing.say(PASS, f"{change.sentence()}, within {margin}.")
+    elif change.low > bar.margin:
+        hearing.say(FAIL, f"{change.sentence()}, beyond {margin}.")
+    else:
+        about = change.clips_needed(bar.margin)
+        hint = f"; about {about} clips would tell" if about > change.clips else ""
+        hearing.say(UNDECIDED, f"{change.sentence()}: it may lie on either side of {margin}{hint}.")
+    slices = slices_of(metric, clips, challenger, champion, settings)
+    hearing.evidence[metric]["slices"] = [{"where": one.where, **_numbers(one)} for one in slices.changes]
+    hearing.evidence[metric]["slices_too_small"] = slices.too_small
+    for one in slices.changes:
+        if one.low > settings.slices.margin:
+            hearing.say(FAIL, f"A slice got worse: {one.sentence()}, beyond {settings.slices.margin:.0%}.")
+    return change
+
+
+def _hear_goals(
+    changes: list[Change], challenger: Report, champion: Report, settings: Promote, hearing: _Hearing
+) -> None:
+    best: list[Change] = []
+    for change in changes:
+        clips = common_clips(change.metric, challenger, champion)
+        stricter = change_of(change.metric, clips, challenger, champion, settings, shared=len(changes))
+        if stricter.high < -settings.metrics[change.metric].goal:
+            best.append(stricter)
+    hearing.evidence["better"] = [change.metric for change in best]
+    if best:
+        return
+    hopeful = [one for one in changes if one.low < -max(settings.worthwhile, settings.metrics[one.metric].goal)]
+    if hopeful:
+        one = min(hopeful, key=lambda change: change.low)
+        hearing.say(UNDECIDED, f"Nothing is better for certain, though it may be: {one.sentence()}.")
+    else:
+        hearing.say(
+            FAIL,
+            f"Nothing is better: every gain is certainly below {settings.worthwhile:.0%} ({changes[0].sentence()}).",
+        )
+
+
+def _hear_limits(facts: Mapping[str, float], settings: Promote, hearing: _Hearing) -> None:
+    hearing.evidence["costs"] = dict(facts)
+    for name, limit in settings.limits.items():
+        if name not in facts:
+            hearing.say(UNDECIDED, f"The bundle does not say its {name}, which is limited to {limit:g}.")
+        elif facts[name] > limit:
+            hearing.say(FAIL, f"{name} is {facts[name]:.4g}, the limit is {limit:g}.")
+
+
+def _numbers(change: Change) -> dict[str, Any]:
+    known = {name: value for name, value in asdict(change).items() if name not in ("metric", "where")}
+    return {name: round(value, DIGITS) if isinstance(value, float) else value for name, value in known.items()}
+
+
+def _report(bundle: Path) -> Report:
+    report: Report = read_json(bundle / "reports" / "evaluate.json")
     return report
 
 
-def _compare(metric: str, challenger: Mapping[str, Any], champion: Mapping[str, Any], settings: Promote) -> Verdict:
-    clips = _common(metric, challenger, champion)
-    if len(clips) < settings.min_clips:
-        reason = f"Only {len(clips)} held-out clips have {metric} in both; {settings.min_clips} are needed."
-        return Verdict(UNDECIDED, reason, {metric: {"clips": len(clips)}})
-    new, old = (np.array([report["per_clip"][clip][metric] for clip in clips]) for report in (challenger, champion))
-    scale = float(abs(old.mean())) or 1.0
-    change = paired_difference(new, old, settings.resamples, settings.seed, confidence=settings.confidence)
-    worse, low, high = (value / scale for value in change)
-    evidence = {
-        metric: {
-            "clips": len(clips),
-            "challenger": float(new.mean()),
-            "champion": float(old.mean()),
-            "change": worse,
-            "low": low,
-            "high": high,
-        }
-    }
-    passed = high <= settings.margin
-    place = "within" if passed else "beyond"
-    reason = (
-        f"{metric} is {new.mean():.4g} against the champion's {old.mean():.4g} on {len(clips)} clips: "
-        f"{worse:+.1%} ({low:+.1%} to {high:+.1%}), {place} the margin of {settings.margin:.0%}."
-    )
-    return Verdict(PASS if passed else FAIL, reason, evidence)
-
-
-def _common(metric: str, challenger: Mapping[str, Any], champion: Mapping[str, Any]) -> list[str]:
-    """Clips for which both have the metric."""
-    new, old = challenger["per_clip"], champion["per_clip"]
-    return sorted(clip for clip in new.keys() & old.keys() if metric in new[clip] and metric in old[clip])
+def _facts(bundle: Path) -> dict[str, float]:
+    """What is limited of a bundle: its size on disk."""
+    size = sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file())
+    facts = {"megabytes": size / 1e6}
+    costs = _report(bundle).get("costs", {})
+    return facts | {name: float(value) for name, value in costs.items()}
