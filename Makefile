@@ -5,7 +5,7 @@ PY := .venv/bin/python
 RAW ?=
 RECIPE ?=
 
-.PHONY: help setup run test test-gpu check bench board lock clean
+.PHONY: help setup run test test-gpu check bench fuzz board lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ check: $(READY)  ## linters, types, contracts, fast tests
 
 bench: $(READY)  ## speed of our hot paths beside the simplest alternatives
 	@for file in bench/bench_*.py; do echo "== $$file"; $(PY) $$file || exit 1; done
+
+fuzz: $(READY)  ## break files until a reader does; READER=<suffix> for one, SECONDS=<n> for each (600)
+	@bash infra/fuzz.sh "$(or $(READER),all)" "$(or $(SECONDS),600)"
 
 board: $(READY)  ## the board in a browser: champion, journal, runs, motions
 	@.venv/bin/motionlib board
