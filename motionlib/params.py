@@ -26,11 +26,28 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Judging(Section):
+    """Thresholds of `ingest.judge`; docs/judging.md shows where each stands among the takes of real libraries."""
+
+    duplicate_share: PositiveFloat = Field(
+        default=0.9, le=1.0, description="of the longer take that must be the same motion; below it: a crop"
+    )
+    duplicate_points: PositiveInt = Field(default=8, description="turning points of limbs that two takes must share")
+    duplicate_agreement: PositiveFloat = Field(
+        default=0.7, le=1.0, description="share of turning points that must come at the same moment in both takes"
+    )
+    duplicate_place: PositiveFloat = Field(default=0.006, description="leg lengths; median distance of turning points")
+    related_points: PositiveInt = Field(default=12, description="the same three for one motion on another body")
+    related_agreement: PositiveFloat = Field(default=0.6, le=1.0, description="see duplicate_agreement")
+    related_place: PositiveFloat = Field(default=0.0125, description="leg lengths; see duplicate_place")
+
+
 class Ingest(Section):
     """Parameters of the `ingest` stage."""
 
     min_seconds: PositiveFloat = Field(description="s; shorter takes are quarantined")
     max_fps: PositiveFloat = Field(description="Hz; a header that claims more is doubted")
+    judging: Judging = Judging()
 
 
 class Normalize(Section):

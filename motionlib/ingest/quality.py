@@ -31,6 +31,7 @@ QUARANTINE = {
     "not_humanoid": "Too few joints for a body with arms and legs.",
     "bones_stretch": "Bones change their length by more than a skeleton can express.",
     "bone_too_long": "A bone is longer than any of a human body.",
+    "duplicate": "Another take of the library, which comes first, holds the same motion.",
     "root_jumps": "The root leaps between frames, and no long piece is free of leaps.",
 }
 # Reasons to take a file in after a repair that is stated.
@@ -50,6 +51,8 @@ REMARK = {
     "body_assumed": "The body's measures come from published averages, not from a body model of this person.",
     "frame_rate_rounded": "The frame time was printed with few digits and stands for a common frame rate.",
     "names_made_unique": "Several joints shared a name; later ones carry a number.",
+    "overlaps": "Another take holds a part of the same motion, or all of it on another body; both are on one side.",
+    "mirrored_duplicate": "Another take holds the same motion in a mirror; both are on one side of a split.",
     "first_frame_differs": "The first frame is far from the second, as in files with an added T-pose.",
 }
 REASONS: dict[str, str] = QUARANTINE | REPAIR | REMARK
