@@ -14,6 +14,8 @@ FloatArray = NDArray[np.float64]
 SHORTEST_BONE = 1e-6
 # 1 + cosine between a bone and its canonical direction below which the two count as exactly opposed.
 OPPOSED = 1e-12
+# Frames whose joints are placed at once: their matrices fit a core's cache.
+BLOCK = 1024
 
 
 def forward(skeleton: Skeleton, root_pos: ArrayLike, local_quat: ArrayLike) -> FloatArray:
@@ -27,20 +29,30 @@ def forward(skeleton: Skeleton, root_pos: ArrayLike, local_quat: ArrayLike) -> F
     Raises:
         ValueError: If the shapes do not belong together.
     """
-    root = np.asarray(root_pos, dtype=np.float64)
-    local = np.asarray(local_quat, dtype=np.float64)
+    root, local = np.asarray(root_pos), np.asarray(local_quat)
     frames, joints = len(root), skeleton.joint_count
     if root.shape != (frames, 3) or local.shape != (frames, joints, 4):
         raise ValueError(f"root {root.shape} and rotations {local.shape} do not fit {joints} joints")
-    positions = np.empty((frames, joints, 3))
-    world = np.empty((frames, joints, 4))
-    positions[:, 0], world[:, 0] = root, local[:, 0]
-    inner = set(skeleton.parents)
-    for joint, parent in enumerate(skeleton.parents[1:], start=1):
-        positions[:, joint] = positions[:, parent] + rotations.rotate(world[:, parent], skeleton.offsets[joint])
-        if joint in inner:
-            world[:, joint] = rotations.multiply(world[:, parent], local[:, joint])
+    positions: FloatArray = np.empty((frames, joints, 3))
+    for start in range(0, frames, BLOCK):
+        block = slice(start, start + BLOCK)
+        positions[block] = _places(skeleton, root[block], local[block]).transpose(2, 0, 1)
     return positions
+
+
+def _places(skeleton: Skeleton, root: FloatArray, local: FloatArray) -> FloatArray:
+    """(J, 3, T) of (T, 3) and (T, J, 4): frames come last, so that one call turns a joint in all of them."""
+    inner = sorted({0, *skeleton.parents[1:]})
+    matrices = rotations.matrix_parts(local.transpose(2, 1, 0)[:, inner].astype(np.float64))
+    world = dict(zip(inner, matrices.transpose(2, 0, 1, 3), strict=True))
+    places = np.empty((skeleton.joint_count, 3, len(root)))
+    places[0] = root.T
+    for joint, parent in enumerate(skeleton.parents[1:], start=1):
+        np.einsum("ijt,j->it", world[parent], skeleton.offsets[joint], out=places[joint])
+        places[joint] += places[parent]
+        if joint in world:
+            world[joint] = np.einsum("ijt,jkt->ikt", world[parent], world[joint])
+    return places
 
 
 def bones(joints: ArrayLike, parents: Sequence[int]) -> FloatArray:

@@ -3,6 +3,8 @@
 Every function works on the last axes and leaves the leading ones as they are.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -90,23 +92,59 @@ def from_euler(angles: ArrayLike, order: str) -> FloatArray:
         raise ValueError(f"order {order!r} does not name the axes X, Y, Z of {turns.shape[-1]} angles")
     quat: FloatArray = np.zeros((*turns.shape[:-1], 4))
     quat[..., 0] = 1.0
-    for i, axis in enumerate(order):
-        turn = np.zeros_like(quat)
-        turn[..., 0] = np.cos(turns[..., i] / 2.0)
-        turn[..., 1 + AXES[axis]] = np.sin(turns[..., i] / 2.0)
-        quat = turn if i == 0 else multiply(quat, turn)
+    for part, value in enumerate(euler_parts(np.moveaxis(turns, -1, 0), order) if order else ()):
+        quat[..., part] = value
     return quat
+
+
+def euler_parts(turns: Iterable[FloatArray], order: str) -> list[FloatArray]:
+    """As `from_euler` with one array (...) for each of at least one axis: w, x, y, z as arrays (...). Quicker.
+
+    Half angles come from one tangent: with t = tan(angle / 4), cos = (1 - t^2) / (1 + t^2) and sin = 2 t / (1 + t^2).
+    """
+    parts: list[FloatArray | None] = [None] * 4
+    for index, (angle, axis) in enumerate(zip(turns, order, strict=True)):
+        tangent = np.tan(angle * 0.25)
+        square = tangent * tangent
+        share = 1.0 / (1.0 + square)
+        cosine, sine = (1.0 - square) * share, 2.0 * tangent * share
+        along, left, right = (1 + (AXES[axis] + step) % 3 for step in range(3))
+        if index == 0:
+            parts[0], parts[along] = cosine, sine
+            continue
+        parts[0], parts[along] = _turned(parts[0], parts[along], cosine, sine)
+        parts[right], parts[left] = _turned(parts[right], parts[left], cosine, sine)
+    return [np.zeros(np.shape(angle)) if part is None else part for part in parts]
+
+
+def _turned(
+    a: FloatArray | None, b: FloatArray | None, cosine: FloatArray, sine: FloatArray
+) -> tuple[FloatArray | None, FloatArray | None]:
+    """The plane's points (a, b), turned; None is a zero, which needs no arithmetic."""
+    if a is None:
+        return (None, None) if b is None else (-b * sine, b * cosine)
+    if b is None:
+        return a * cosine, a * sine
+    return a * cosine - b * sine, b * cosine + a * sine
 
 
 def to_matrix(quat: ArrayLike) -> FloatArray:
     """Matrices (..., 3, 3) of unit quaternions (..., 4)."""
-    w, x, y, z = np.moveaxis(np.asarray(quat, dtype=np.float64), -1, 0)
-    rows = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-    ]
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+    parts = matrix_parts(np.moveaxis(np.asarray(quat, dtype=np.float64), -1, 0))
+    return np.ascontiguousarray(np.moveaxis(parts, (0, 1), (-2, -1)))
+
+
+def matrix_parts(parts: ArrayLike) -> FloatArray:
+    """As `to_matrix` with w, x, y, z first, (4, ...) -> (3, 3, ...): the quicker layout."""
+    w, x, y, z = np.asarray(parts, dtype=np.float64)
+    x2, y2, z2 = x + x, y + y, z + z
+    xx, yy, zz, xy, xz, yz = x * x2, y * y2, z * z2, x * y2, x * z2, y * z2
+    wx, wy, wz = w * x2, w * y2, w * z2
+    matrix = np.empty((3, 3, *w.shape))
+    matrix[0, 0], matrix[1, 1], matrix[2, 2] = 1 - (yy + zz), 1 - (xx + zz), 1 - (xx + yy)
+    for row, column, even, odd in ((1, 0, xy, wz), (0, 2, xz, wy), (2, 1, yz, wx)):
+        matrix[row, column], matrix[column, row] = even + odd, even - odd
+    return matrix
 
 
 def from_matrix(matrix: ArrayLike) -> FloatArray:

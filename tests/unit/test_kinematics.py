@@ -32,6 +32,20 @@ def test_rotations_keep_bone_lengths(seed):
     np.testing.assert_allclose(lengths, np.tile([1.0, 2.0], (4, 1)), atol=1e-12)
 
 
+def test_a_take_longer_than_a_block_is_placed_as_its_frames_are_one_by_one():
+    generator = np.random.default_rng(1)
+    frames = kinematics.BLOCK + 2
+    root, quat = generator.normal(size=(frames, 3)), rotations.normalise(generator.normal(size=(frames, 3, 4)))
+    whole = kinematics.forward(ARM, root, quat)
+    for frame in (0, kinematics.BLOCK - 1, kinematics.BLOCK, frames - 1):
+        alone = kinematics.forward(ARM, root[[frame]], quat[[frame]])[0]
+        np.testing.assert_allclose(whole[frame], alone, atol=1e-12)
+
+
+def test_no_frames_have_no_places():
+    assert kinematics.forward(ARM, np.zeros((0, 3)), np.zeros((0, 3, 4))).shape == (0, 3, 3)
+
+
 def test_rotations_of_another_skeleton_are_refused():
     with pytest.raises(ValueError, match="do not fit 3 joints"):
         kinematics.forward(ARM, np.zeros((1, 3)), np.tile(IDENTITY, (1, 4, 1)))

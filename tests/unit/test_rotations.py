@@ -119,3 +119,21 @@ def test_slerp_halves_the_angle_on_the_shorter_way():
     same_rotation(rotations.slerp(start, end, 0.5), rotations.from_yaw(0.5))
     np.testing.assert_array_equal(rotations.slerp(start, end, 0.0), start)
     np.testing.assert_array_equal(rotations.slerp(start, start, 0.3), start)
+
+
+@given(st.lists(st.tuples(st.sampled_from("XYZ"), st.floats(-7, 7)), min_size=0, max_size=5))
+def test_turns_about_any_axes_in_any_number_multiply_in_order(turns):
+    order = "".join(axis for axis, _ in turns)
+    whole = np.array([1.0, 0, 0, 0])
+    for axis, angle in turns:
+        one = np.array([np.cos(angle / 2), 0, 0, 0])
+        one[1 + "XYZ".index(axis)] = np.sin(angle / 2)
+        whole = rotations.multiply(whole, one)
+    np.testing.assert_allclose(rotations.from_euler([angle for _, angle in turns], order), whole, atol=1e-12)
+
+
+def test_half_a_turn_and_a_whole_one_are_exact_to_rounding():
+    angles = np.array([[np.pi], [2 * np.pi], [-np.pi], [1e4 * np.pi]])
+    quat = rotations.from_euler(angles, "X")
+    np.testing.assert_allclose(quat[:, 0], [0, -1, 0, 1], atol=1e-12)
+    np.testing.assert_allclose(quat[:, 1], [1, 0, -1, 0], atol=1e-12)
