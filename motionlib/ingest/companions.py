@@ -39,9 +39,13 @@ class Companions:
         """Files that serve as companions here."""
         return {name for needed in self._of.values() for name in needed}
 
+    def needed(self, motion: str) -> list[str]:
+        """Files that this motion file needs beside it, as far as they are there."""
+        return self._of.get(motion, [])
+
     def beside(self, motion: str) -> dict[str, bytes]:
         """The companions of a motion file that are there and readable, by their path inside the delivery."""
-        needed = self._of.get(motion, [])
+        needed = self.needed(motion)
         if any(name not in self._kept for name in needed):
             self._fetch(needed)
         found = {name: self._kept.get(name) for name in needed}

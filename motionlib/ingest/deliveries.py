@@ -3,7 +3,7 @@
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,18 +58,28 @@ class Delivery:
     problems: tuple[str, ...] = ()
     others: dict[str, int] = field(default_factory=dict)
 
-    def read(self, body_models: Path | None = None) -> Iterator[tuple[ClipInfo, Label, Source | BadMotionError]]:
-        """Every motion file with what is known of it, one in memory at a time, beside the companions it needs.
+    def known(self) -> Iterator[tuple[Member, ClipInfo, Label]]:
+        """What is known of every motion file before it is read, in the order in which `read` gives them."""
+        stems = Counter(posixpath.splitext(member.name)[0] for member in self.motions)
+        for member in self.motions:
+            stem = posixpath.splitext(member.name)[0]
+            clip_id = f"{self.name}/{stem if stems[stem] == 1 else member.name}"
+            file = f"{self.folder}/{member.name}"
+            info = ClipInfo(id=clip_id, file=file, delivery=self.name, licence=self.licence)
+            yield member, info, self.labels.get(member.name, Label())
+
+    def read(
+        self, body_models: Path | None = None, names: Collection[str] | None = None
+    ) -> Iterator[tuple[ClipInfo, Label, Source | BadMotionError]]:
+        """Motion files with what is known of them, one in memory at a time, beside the companions they need.
 
         Args:
             body_models: Folder of the user's own SMPL files, for the readers that can use them.
+            names: Of the files inside the delivery that are read; None: all of `motions`.
         """
-        stems = Counter(posixpath.splitext(member.name)[0] for member in self.motions)
-        for name, data in self.container.read({member.name for member in self.motions}):
-            stem = posixpath.splitext(name)[0]
-            clip_id = f"{self.name}/{stem if stems[stem] == 1 else name}"
-            info = ClipInfo(id=clip_id, file=f"{self.folder}/{name}", delivery=self.name, licence=self.licence)
-            label = self.labels.get(name, Label())
+        known = {member.name: (info, label) for member, info, label in self.known()}
+        for name, data in self.container.read(known.keys() if names is None else known.keys() & names):
+            info, label = known[name]
             if isinstance(data, BadMotionError):
                 yield info, label, data
                 continue
