@@ -23,7 +23,7 @@ def check(config: params.Params) -> None:
     Raises:
         BadSettingsError: On the first that does not fit, naming its place in params.yaml.
     """
-    from motionlib.evaluation.evaluator import EVALUATORS
+    from motionlib.evaluation.evaluators import EVALUATORS
     from motionlib.priors import PRIORS
     from motionlib.text import encoder
     from motionlib.tokenizers import TOKENIZERS

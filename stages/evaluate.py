@@ -7,7 +7,7 @@ from pathlib import Path
 
 from motionlib import params, priors, supervision, text, tokenizers, tracking, training
 from motionlib.artifacts import Float32, Report, read_features, read_text, write_report
-from motionlib.evaluation import evaluator, judged
+from motionlib.evaluation import evaluators, judged
 from motionlib.evaluation.scores import Protocol
 from motionlib.export import player
 from motionlib.promotion.model import MotionModel
@@ -23,7 +23,7 @@ def main(name: str) -> None:
     features, table = read_features(FEATURES), read_text(TEXT)
     training.deterministic(protocol.seed, threads=1)  # small models: a second thread costs more than it brings
     encoder = text.encoder(settings.text.encoder, settings.text.max_tokens)
-    judge = evaluator.load(EVALUATOR, table.encoder)
+    judge = evaluators.load(EVALUATOR, table.encoder)
     prior = priors.load(PRIORS / name, table.encoder)
     model = MotionModel(tokenizers.load(TOKENIZERS / entry.tokenizer), prior, encoder, entry.sampling)
 

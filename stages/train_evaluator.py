@@ -6,7 +6,7 @@ import torch
 
 from motionlib import evaluation, params, supervision, tracking, training
 from motionlib.artifacts import Report, read_features, read_text, write_report
-from motionlib.evaluation import anchors, evaluator, learning
+from motionlib.evaluation import anchors, evaluators, learning
 from motionlib.evaluation.scores import Protocol
 from motionlib.training import checkpoint
 
@@ -21,7 +21,7 @@ def main() -> None:
     config, protocol = settings.train_evaluator, Protocol.of(settings.evaluate)
     features, text = read_features(FEATURES), read_text(TEXT)
     training.deterministic(config.train.seed, threads=1)  # GRU steps are too small to share
-    model = evaluator.make(config.kind, config.model, features.mean, features.std, text.encoder["dim"])
+    model = evaluators.make(config.kind, config.model, features.mean, features.std, text.encoder["dim"])
     model = model.to("cuda" if torch.cuda.is_available() else "cpu")
     mark = checkpoint.fingerprint(STAGE, config.model_dump(mode="json"), [FEATURES, TEXT], [evaluation, training])
 
@@ -30,7 +30,7 @@ def main() -> None:
         log.dataset("text", TEXT)
         history = learning.learn(model, features, text, config.train, log, checkpoint.folder(STAGE, mark))
         found = anchors.anchors(model, features, text, protocol)
-        evaluator.save(MODEL, model, text.encoder)
+        evaluators.save(MODEL, model, text.encoder)
         numbers = {"evaluator": model.id, "kind": config.kind, "anchors": found, "history": history.numbers()}
         pictures = {"curves.png": training.curves_png(history, STAGE), "retrieval.png": anchors.picture(found)}
         write_report(REPORT, Report(numbers, pictures))

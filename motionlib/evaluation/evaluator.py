@@ -1,29 +1,23 @@
-"""The evaluator: motion and text in one space, where what belongs together is close.
+"""What every evaluator is: motion and text in one space, where what belongs together is close.
 
-Source: Guo et al., CVPR 2022, section 5 and code (`text_mot_match`); sizes in `PUBLISHED`. Departures: text comes as
-word states of the pipeline's own text encoder (GloVe vectors may not be shipped); a rolled negative is never the
-positive (published: about one step in 31); every mismatched pair of a batch can serve as negative, and the loss may be
-the contrastive one of CLIP (Radford et al., arXiv:2103.00020), which is much better on small data.
 Scores of two evaluators do not compare: `Evaluator.id` goes with every score.
 """
 
 import hashlib
 import json
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 import torch
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from motionlib.artifacts import Float32, TextTable, read_model, write_model
-from motionlib.evaluation.losses import contrastive, margin_negative, margin_positive
-from motionlib.evaluation.networks import UNIT, MotionEncoder, MovementEncoder, TextEncoder
-from motionlib.normalize.layout import CONTACTS
+from motionlib.artifacts import Float32, TextTable
+from motionlib.evaluation.networks import UNIT
+from motionlib.normalize.layout import CONTACTS, RIC
 from motionlib.params import Section
-from motionlib.text import require
 from motionlib.training import Loss
 
 TAIL = 4  # zero frames after every motion, more than the 3 that the convolutions see of them
@@ -32,27 +26,20 @@ ROOT = 4  # leading features of the root: turn, travel (2), height
 
 
 class EvaluatorConfig(Section):
-    """Settings of the Guo-type evaluator."""
+    """Settings that every kind of evaluator has."""
 
-    movement_width: PositiveInt = Field(default=512, description="channels of the first convolution")
-    movement: PositiveInt = Field(default=512, description="width of one movement (4 frames)")
-    motion_width: PositiveInt = Field(default=1024, description="state of the motion GRU, each direction")
-    text_width: PositiveInt = Field(default=512, description="state of the text GRU, each direction")
     embedding: PositiveInt = Field(default=512, description="E")
+    features: Literal["full", "essential"] = Field(
+        default="full",
+        description="full: all but contacts; essential: root and positions, 67 numbers (Meng et al., arXiv:2411.16575)",
+    )
     tags: NonNegativeInt = Field(default=0, description="parts of speech beside the words; 15 as published")
     sentence: bool = Field(default=False, description="put the sentence's embedding before its words")
-    dropout: NonNegativeFloat = Field(default=0.2, lt=1.0, description="in the movement encoder")
-    input_dropout: NonNegativeFloat = Field(default=0.0, lt=1.0, description="of movements and words; published: none")
     root_weight: PositiveFloat = Field(default=5.0, description="std of root and contact features is divided by it")
-    loss: Literal["margin", "contrastive"] = Field(default="margin", description="margin: as published")
-    negatives: Literal["roll", "all"] = Field(default="roll", description="roll: one per motion, as published")
-    margin: PositiveFloat = Field(default=10.0, description="distance that mismatched pairs shall keep")
     temperature: PositiveFloat = Field(default=0.1, description="of the contrastive loss")
     max_frames: PositiveInt = Field(default=196, description="frames of a motion that count when it is judged")
     crop_frames: PositiveInt = Field(default=196, description="frames of a training motion at most")
     crop_min_frames: PositiveInt = Field(default=40, description="frames of a cropped training motion at least")
-    pretrain_steps: NonNegativeInt = Field(default=0, description="of the movement encoder as auto-encoder first")
-    freeze_movement: bool = Field(default=False, description="keep the pre-trained movement encoder, as published")
 
 
 class PairBatch(NamedTuple):
@@ -75,15 +62,19 @@ class PairBatch(NamedTuple):
 
 
 class Evaluator(nn.Module):
-    """Guo-type evaluator; it holds its own statistics, so it takes raw features.
+    """An evaluator; it holds its own statistics, so it takes raw features. A kind adds its networks and its loss.
 
     Args:
-        config: Sizes and loss.
+        config: Of the kind.
         mean, std: (D,) of the training features; std of root and contacts is divided by `root_weight` here.
         text_dim: E of the word states.
+
+    Attributes:
+        seen: Leading features that it looks at.
     """
 
-    Config: ClassVar[type[EvaluatorConfig]] = EvaluatorConfig
+    Config: ClassVar[type[EvaluatorConfig]]
+    config: EvaluatorConfig
     mean: Tensor
     std: Tensor
 
@@ -95,17 +86,7 @@ class Evaluator(nn.Module):
         weighted[:ROOT] /= config.root_weight
         self.register_buffer("mean", torch.from_numpy(np.array(mean, dtype=np.float32)))
         self.register_buffer("std", torch.from_numpy(weighted))
-        seen = self.features - (CONTACTS.stop - CONTACTS.start)
-        self.movement = MovementEncoder(seen, config.movement_width, config.movement, config.dropout)
-        self.motion = MotionEncoder(config.movement, config.motion_width, config.embedding, config.input_dropout)
-        self.text = TextEncoder(text_dim, config.text_width, config.embedding, config.tags, config.input_dropout)
-
-    def train(self, mode: bool = True) -> "Evaluator":
-        """As every nn.Module, but a frozen movement encoder stays in eval mode, as published."""
-        super().train(mode)
-        if not self.movement.out_net.weight.requires_grad:
-            self.movement.eval()
-        return self
+        self.seen = RIC.stop if config.features == "essential" else self.features - (CONTACTS.stop - CONTACTS.start)
 
     @property
     def id(self) -> str:
@@ -117,44 +98,22 @@ class Evaluator(nn.Module):
         return digest.hexdigest()
 
     def normalised(self, motion: Tensor, frames: Tensor) -> Tensor:
-        """What the movement encoder sees: (B, T, D) raw -> (B, T, D - 4), exactly 0 after each motion's end."""
-        seen = ((motion - self.mean) / self.std)[..., : self.movement.main[0].in_channels]
+        """What its networks see: (B, T, D) raw -> (B, T, seen), exactly 0 after each motion's end."""
+        seen = ((motion - self.mean) / self.std)[..., : self.seen]
         inside = torch.arange(motion.shape[1], device=motion.device) < frames[:, None]
         return torch.where(inside[..., None], seen, torch.zeros_like(seen))
 
+    @abstractmethod
     def forward_motion(self, motion: Tensor, frames: Tensor) -> Tensor:
         """(B, T, D) raw features with (B,) frames -> (B, E)."""
-        movements = self.movement(self.normalised(motion, frames))
-        embedding: Tensor = self.motion(movements, frames // UNIT)
-        return self._placed(embedding)
 
+    @abstractmethod
     def forward_text(self, words: Tensor, tokens: Tensor, tags: Tensor | None = None) -> Tensor:
         """(B, S, text_dim) with (B,) tokens -> (B, E)."""
-        embedding: Tensor = self.text(words, tokens, tags)
-        return self._placed(embedding)
 
-    def _placed(self, embedding: Tensor) -> Tensor:
-        """The contrastive loss compares directions, so there every embedding has length 1."""
-        return nn.functional.normalize(embedding, dim=-1) if self.config.loss == "contrastive" else embedding
-
+    @abstractmethod
     def loss(self, batch: PairBatch, generator: torch.Generator) -> Loss:
         """How far matching pairs are apart and mismatched ones are not."""
-        motion = self.forward_motion(batch.motion, batch.frames)
-        text = self.forward_text(batch.words, batch.tokens, batch.tags)
-        if self.config.loss == "contrastive":
-            total = contrastive(text, motion, batch.same, self.config.temperature)
-            return Loss(total, {"contrastive": total})
-        near = margin_positive(text, motion)
-        far = self._far(text, motion, batch.same, generator)
-        return Loss(near + far, {"near": near, "far": far})
-
-    def _far(self, text: Tensor, motion: Tensor, same: Tensor, generator: torch.Generator) -> Tensor:
-        count = len(text)
-        if self.config.negatives == "roll":
-            shift = int(torch.randint(1, count, (), generator=generator, device=generator.device))
-            return margin_negative(text, motion.roll(shift, 0), self.config.margin)
-        rows, columns = torch.nonzero(~same, as_tuple=True)
-        return margin_negative(text[rows], motion[columns], self.config.margin)
 
     def follow(self, seen: None, generator: torch.Generator) -> Mapping[str, float]:  # noqa: ARG002
         """Nothing is learned but by gradient."""
@@ -192,25 +151,6 @@ class Evaluator(nn.Module):
         return embeddings
 
 
-EVALUATORS: dict[str, type[Evaluator]] = {"guo": Evaluator}
-
-
-def make(kind: str, settings: Mapping[str, Any], mean: Float32, std: Float32, text_dim: int) -> Evaluator:
-    """An untrained evaluator of a kind of EVALUATORS with the weights that torch's global seed gives it.
-
-    Args:
-        settings: `train_evaluator.model` of params.yaml.
-        mean, std: (D,) of the training features. text_dim: E of data/text.
-
-    Raises:
-        ValueError: If the kind is unknown or a setting is none of its Config.
-    """
-    if kind not in EVALUATORS:
-        raise ValueError(f"unknown kind of evaluator {kind!r}; known: {sorted(EVALUATORS)}")
-    made = EVALUATORS[kind]
-    return made(made.Config.model_validate(dict(settings)), mean, std, text_dim)
-
-
 def pad(motions: Sequence[Float32]) -> tuple[Tensor, Tensor]:
     """Raw motions (T, D) as one (B, longest + 4, D) and their frames (B,), multiples of 4."""
     frames = [len(one) // UNIT * UNIT for one in motions]
@@ -229,42 +169,3 @@ def text_inputs(table: TextTable, rows: Sequence[int], sentence: bool) -> tuple[
     for row, one in enumerate(states):
         words[row, : len(one)] = one
     return torch.from_numpy(words), torch.tensor([max(1, len(one)) for one in states])
-
-
-def save(folder: Path, model: Evaluator, text_encoder: Mapping[str, Any]) -> None:
-    """Write models/evaluator with all that rebuilds it.
-
-    Args:
-        text_encoder: {"spec", "digest", "dim"} of the encoder it learned with.
-    """
-    card = {
-        "kind": next(name for name, known in EVALUATORS.items() if type(model) is known),
-        "config": model.config.model_dump(),
-        "text_dim": model.text_dim,
-        "text_encoder": dict(text_encoder),
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "id": model.id,
-    }
-    write_model(folder, {name: tensor.detach().cpu().numpy() for name, tensor in model.state_dict().items()}, card)
-
-
-def load(folder: Path, text_encoder: Mapping[str, Any] | None = None) -> Evaluator:
-    """Read models/evaluator, in eval mode.
-
-    Args:
-        text_encoder: {"spec", "digest", "dim"} of the encoder that its texts will come from; it is checked.
-
-    Raises:
-        BadArtifactError: If the folder is not a finished model.
-        BadEncoderError: If the evaluator learned with another text encoder.
-        ValueError: If its kind is unknown or its weights are not those its id names.
-    """
-    weights, card = read_model(folder)
-    if text_encoder is not None:
-        require(text_encoder, card["text_encoder"], f"the evaluator in {folder}")
-    with torch.random.fork_rng(devices=[]):  # the random start, soon overwritten, shall not disturb other draws
-        model = make(card["kind"], card["config"], weights["mean"], weights["std"], card["text_dim"])
-    model.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
-    if model.id != card["id"]:
-        raise ValueError(f"{folder}: weights are not those of evaluator {card['id']}")
-    return model.eval()

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from motionlib.artifacts import FeatureSet, TextTable
 from motionlib.evaluation import matching
 from motionlib.evaluation.evaluator import Evaluator, PairBatch
+from motionlib.evaluation.guo import Guo
 from motionlib.evaluation.networks import UNIT, MovementDecoder
 from motionlib.evaluation.pairs import Batches, Pairs, batch_of, read_pairs, to_device
 from motionlib.params import Train
@@ -31,12 +32,10 @@ class WindowBatch(NamedTuple):
 class MovementAutoEncoder(nn.Module):
     """Pre-training of an evaluator's movement encoder, in place: reconstruct windows of 40 frames."""
 
-    def __init__(self, model: Evaluator) -> None:
+    def __init__(self, model: Guo) -> None:
         super().__init__()
-        seen = model.movement.main[0].in_channels
-        assert isinstance(seen, int)
         self.encoder = model.movement
-        self.decoder = MovementDecoder(model.config.movement, model.config.movement_width, seen)
+        self.decoder = MovementDecoder(model.config.movement, model.config.movement_width, model.seen)
 
     def loss(self, batch: WindowBatch, generator: torch.Generator) -> Loss:  # noqa: ARG002
         """L1 reconstruction, small and smooth latents."""
@@ -62,7 +61,7 @@ def learn(
         BadArtifactError: If there is no captioned motion in train.
         FloatingPointError: If the loss is not finite.
     """
-    if model.config.pretrain_steps:
+    if isinstance(model, Guo) and model.config.pretrain_steps:
         pretrain(model, features, train, log, checkpoints)
     pairs = read_pairs(features, "train", mirror=True)
     batches = Batches(pairs, text, model.config, train.batch_size, model.mean.device)
@@ -80,7 +79,7 @@ def learn(
     )
 
 
-def pretrain(model: Evaluator, features: FeatureSet, train: Train, log: Log, checkpoints: Path | None) -> None:
+def pretrain(model: Guo, features: FeatureSet, train: Train, log: Log, checkpoints: Path | None) -> None:
     """Train the movement encoder as an auto-encoder on all training clips; `freeze_movement` then keeps it as it is."""
     rows = [features.of(clip) for clip in features.split("train") if clip.frames >= PRETRAIN_WINDOW]
     settings = train.model_copy(update={"steps": model.config.pretrain_steps, "passes": 0.0, "patience": 0})

@@ -9,7 +9,7 @@ from evaluation_inputs import outputs, write_inputs
 
 from motionlib import priors, text, tokenizers
 from motionlib.artifacts import read_features, read_report
-from motionlib.evaluation import evaluator
+from motionlib.evaluation import evaluators
 from motionlib.export.player import unpack
 from stages import evaluate
 
@@ -40,14 +40,14 @@ def write_models(folder):
     encoder = text.describe(text.encoder("hash:32", 8))
     tokenizers.save(folder / "models/tokenizers/vq", tokenizer)
     priors.save(folder / "models/priors/tiny", priors.build("gpt", PRIOR["model"], tokenizer.shape, 32), encoder)
-    judge = evaluator.make("guo", {"embedding": 8, "motion_width": 8, "text_width": 8}, features.mean, features.std, 32)
-    evaluator.save(folder / "models/evaluator", judge, encoder)
+    judge = evaluators.make("guo", {"embedding": 8, "motion_width": 8, "text_width": 8}, features.mean, features.std, 32)
+    evaluators.save(folder / "models/evaluator", judge, encoder)
 
 
 def test_every_held_out_clip_and_caption_is_judged(folder):
     report = read_report(folder / "reports/evaluate/tiny")
 
-    assert report["evaluator"] == evaluator.load(folder / "models/evaluator").id
+    assert report["evaluator"] == evaluators.load(folder / "models/evaluator").id
     assert len(report["per_clip"]) == report["reconstruction"]["clips"] == 10
     assert report["generation"]["true_length"]["cases"] == 12  # walks have two captions
     assert report["generation"]["true_length"]["seconds"] == report["real"]["seconds"] == 2.0

@@ -4,7 +4,7 @@ import pytest
 from evaluation_inputs import EVALUATOR, outputs, write_inputs
 
 from motionlib.artifacts import BadArtifactError, read_report
-from motionlib.evaluation import evaluator
+from motionlib.evaluation import evaluators, guo
 from stages import train_evaluator
 
 
@@ -20,7 +20,7 @@ def test_it_learns_which_words_belong_to_which_motion(folder):
     report = read_report(folder / "reports/train_evaluator")
     anchors = report["anchors"]
 
-    assert report["evaluator"] == anchors["evaluator"] == evaluator.load(folder / "models/evaluator").id
+    assert report["evaluator"] == anchors["evaluator"] == evaluators.load(folder / "models/evaluator").id
     assert anchors["n"] == 10
     assert anchors["captions"] == 6
     assert anchors["r_precision_aware"][0]["mean"] > 2 * anchors["chance_aware"][0]
@@ -42,7 +42,7 @@ def test_twice_the_same_inputs_are_the_same_bytes_and_no_checkpoint_stays(folder
 def test_a_training_that_was_interrupted_ends_with_the_same_bytes(folder, monkeypatch):
     train_evaluator.main()
     undisturbed = outputs(folder)
-    learn, calls = evaluator.Evaluator.loss, []
+    learn, calls = guo.Guo.loss, []
 
     def fails_later(self, batch, generator):
         calls.append(1)
@@ -50,10 +50,10 @@ def test_a_training_that_was_interrupted_ends_with_the_same_bytes(folder, monkey
             raise KeyboardInterrupt
         return learn(self, batch, generator)
 
-    monkeypatch.setattr(evaluator.Evaluator, "loss", fails_later)
+    monkeypatch.setattr(guo.Guo, "loss", fails_later)
     with pytest.raises(KeyboardInterrupt):
         train_evaluator.main()
-    monkeypatch.setattr(evaluator.Evaluator, "loss", learn)
+    monkeypatch.setattr(guo.Guo, "loss", learn)
     train_evaluator.main()
 
     assert outputs(folder) == undisturbed

@@ -7,7 +7,8 @@ import torch
 from motionlib.artifacts import BadArtifactError, FeatureClip, FeatureSet, Item, TextTable
 from motionlib.evaluation import generated
 from motionlib.evaluation.embedded import Embedded
-from motionlib.evaluation.evaluator import Evaluator, EvaluatorConfig
+from motionlib.evaluation.guo import Guo as Evaluator
+from motionlib.evaluation.guo import GuoConfig as EvaluatorConfig
 from motionlib.evaluation.rebuilt import rebuilt
 from motionlib.evaluation.scores import Protocol, gallery_report, halves_report
 
