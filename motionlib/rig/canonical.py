@@ -1,21 +1,47 @@
-"""A take on any humanoid skeleton -> positions of the canonical 22 joints at one frame rate.
+"""A take on any humanoid skeleton -> positions and rotations of the canonical 22 joints at one frame rate.
 
 Convention: metres, y up, the subject's left is +x when it faces +z. Place and facing stay those of the take.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from motionlib.artifacts import Clip
 from motionlib.body import rotations
-from motionlib.body.kinematics import forward
 from motionlib.body.skeleton import CANONICAL_NAMES, Skeleton
+from motionlib.rig import alignment, pose
 from motionlib.rig.mapping import Mapping, UnmappedSkeletonError, map_skeleton
+from motionlib.rig.pose import frames_at, resample
+
+__all__ = [
+    "CanonicalMotion",
+    "canonical_joints",
+    "canonical_motion",
+    "frames_at",
+    "mirrored",
+    "resample",
+    "toes_ahead",
+]
 
 FloatArray = NDArray[np.float64]
 
-WHOLE_FRAME = 1e-6  # frames; a time this close to a source frame takes it as it is
 _JOINT = {name: joint for joint, name in enumerate(CANONICAL_NAMES)}
+
+
+class CanonicalMotion(NamedTuple):
+    """A motion on the canonical 22 joints.
+
+    Attributes:
+        joints: (T, 22, 3) metres, y up.
+        world_quat: (T, 22, 4) unit quaternions: how each joint is turned in the world against the canonical rest pose
+            (upright, facing +z, bones along CANONICAL_DIRECTIONS). As in SMPL the rotation of a joint moves the bones
+            that start there. Twist is that of the source joint which carries the part of the body.
+    """
+
+    joints: FloatArray
+    world_quat: FloatArray
 
 
 def canonical_joints(clip: Clip, fps: float) -> FloatArray:
@@ -28,6 +54,26 @@ def canonical_joints(clip: Clip, fps: float) -> FloatArray:
         UnmappedSkeletonError: Naming clip and joints, if the skeleton is not a body, or left and right are swapped.
         ValueError: If the clip has no frame or a frame rate is not positive.
     """
+    skeleton, mapping, positions, _ = _moved(clip, fps)
+    del skeleton
+    return _checked(clip, alignment.places(positions, mapping))
+
+
+def canonical_motion(clip: Clip, fps: float) -> CanonicalMotion:
+    """Positions and world rotations of the canonical joints, at `fps` Hz; positions are those of `canonical_joints`.
+
+    Raises:
+        UnmappedSkeletonError: Naming clip and joints, if the skeleton is not a body, or left and right are swapped.
+        ValueError: If the clip has no frame or a frame rate is not positive.
+    """
+    skeleton, mapping, positions, world = _moved(clip, fps)
+    joints = _checked(clip, alignment.places(positions, mapping))
+    aligned = alignment.align(skeleton, mapping, positions, world)
+    return CanonicalMotion(joints, rotations.multiply(world[:, aligned.carrier], aligned.turn))
+
+
+def _moved(clip: Clip, fps: float) -> tuple[Skeleton, Mapping, FloatArray, FloatArray]:
+    """The part of the skeleton that carries canonical joints, its mapping, positions (T', J, 3), rotations."""
     if not clip.frame_count or not (clip.fps > 0 and fps > 0):
         raise ValueError(f"clip {clip.info.id}: {clip.frame_count} frames at {clip.fps} Hz cannot go to {fps} Hz")
     try:
@@ -36,46 +82,13 @@ def canonical_joints(clip: Clip, fps: float) -> FloatArray:
         raise UnmappedSkeletonError(f"clip {clip.info.id}: {error}") from None
     skeleton, keep, mapping = _pruned(clip.skeleton, mapping)
     root, quat = resample(clip.root_pos, clip.local_quat[:, keep], clip.fps, fps)
-    positions = forward(skeleton, root, quat)
-    share = mapping.share[:, None]
-    joints: FloatArray = (1.0 - share) * positions[:, mapping.first] + share * positions[:, mapping.second]
+    return skeleton, mapping, *pose.world(skeleton, root, quat)
+
+
+def _checked(clip: Clip, joints: FloatArray) -> FloatArray:
     if toes_ahead(joints) < 0.0:
         raise UnmappedSkeletonError(f"clip {clip.info.id}: the toes lie behind the shins; left and right look swapped")
     return joints
-
-
-def resample(
-    root_pos: ArrayLike, local_quat: ArrayLike, source_fps: float, fps: float
-) -> tuple[FloatArray, FloatArray]:
-    """Root (T', 3) and unit quaternions (T', J, 4) at times 0, 1 / fps, ... up to the last source frame.
-
-    Args:
-        root_pos: (T, 3).
-        local_quat: (T, J, 4), of any length.
-        source_fps: Hz of the T frames.
-        fps: Hz wanted.
-    """
-    root = np.asarray(root_pos, dtype=np.float64)
-    step = source_fps / fps
-    times = np.arange(frames_at(len(root), source_fps, fps)) * step
-    nearest = np.round(times)
-    times = np.where(np.abs(times - nearest) < WHOLE_FRAME * (1.0 + nearest), nearest, times)
-    before = np.minimum(np.floor(times).astype(np.int64), len(root) - 1)
-    share = times - before
-    quat = rotations.normalise(np.asarray(local_quat)[before])
-    between = np.flatnonzero(share)
-    if not len(between):
-        return root[before], quat
-    after, t = before[between] + 1, share[between]
-    root, start = root[before], root
-    root[between] = (1.0 - t[:, None]) * root[between] + t[:, None] * start[after]
-    quat[between] = rotations.slerp(quat[between], rotations.normalise(np.asarray(local_quat)[after]), t[:, None])
-    return root, quat
-
-
-def frames_at(frames: int, source_fps: float, fps: float) -> int:
-    """Frames that `frames` at `source_fps` Hz become at `fps` Hz."""
-    return int(np.floor((frames - 1) * fps / source_fps + WHOLE_FRAME)) + 1 if frames else 0
 
 
 def mirrored(joints: ArrayLike) -> FloatArray:

@@ -1,0 +1,257 @@
+"""How the joints of a source skeleton stand to the canonical body: which of them carries each part, and turned how.
+
+The canonical rest pose is that of CANONICAL_DIRECTIONS: upright, facing +z, arms hanging. A canonical joint is carried
+by the source joint whose rotation moves the bones that start there; `turn` is the constant rotation between the two.
+It follows from the rest pose where that is a pose of a person. Of many rigs it is none (every bone along its own x
+axis); there the bones say it, and the twist about them is what it is on average in the take: feet point ahead of the
+shins, elbows bend to the front, the hips lie across. Such rigs are built along their axes, so the average is snapped
+to the nearest one, which makes it a property of the rig and not of the take.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import permutations, product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motionlib.body import rotations
+from motionlib.body.skeleton import (
+    CANONICAL_DIRECTIONS,
+    CANONICAL_JOINTS,
+    CANONICAL_NAMES,
+    CANONICAL_PARENTS,
+    Skeleton,
+)
+from motionlib.rig import pose
+from motionlib.rig.mapping import Mapping
+
+FloatArray = NDArray[np.float64]
+
+CHILDREN = tuple(
+    tuple(child for child, parent in enumerate(CANONICAL_PARENTS) if parent == joint)
+    for joint in range(CANONICAL_JOINTS)
+)
+SAMPLED_FRAMES = 64  # of a take, evenly spaced, that vote about twist
+DOWN = 0.7  # cosine; the legs of a standing body point this much against the trunk, and its arms not up
+AHEAD = 0.3  # share of a foot's length by which its toes lie before the shin
+ALONG_AXIS = 0.985  # cosine (10 degrees) from which a bone counts as lying along an axis of its joint
+SNAP = 0.82  # cosine (35 degrees) from which an average counts as the axis it is nearest to
+OPPOSED = 1e-6  # 1 + cosine below which two directions have no one shortest rotation
+X, Y, Z = np.eye(3)
+
+_J = {name: joint for joint, name in enumerate(CANONICAL_NAMES)}
+_ENDS = {"head": "spine3", "left_foot": "left_ankle", "right_foot": "right_ankle"}
+_ENDS |= {f"{side}_wrist": f"{side}_elbow" for side in ("left", "right")}
+
+
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    """Rotation of canonical joint i in the world = that of source joint `carrier[i]`, times `turn[i]`.
+
+    Attributes:
+        carrier: (22) indices into the source skeleton.
+        turn: (22, 4) unit quaternions.
+        posed: Whether the skeleton's rest pose is a pose of a person; else the take's own frames were asked.
+    """
+
+    carrier: tuple[int, ...]
+    turn: FloatArray
+    posed: bool
+
+
+def carriers(skeleton: Skeleton, mapping: Mapping) -> tuple[int, ...]:
+    """(22) source joints that move the bones which start at each canonical joint; at the ends, the joint itself."""
+    paths = [[0]]
+    for joint, parent in enumerate(skeleton.parents[1:], start=1):
+        paths.append([*paths[parent], joint])
+    result = []
+    for joint, children in enumerate(CHILDREN):
+        if not children:
+            result.append(mapping.first[joint])
+            continue
+        above = [paths[max(skeleton.parents[mapping.second[child]], 0)] for child in children]
+        shared = [same[0] for same in zip(*above, strict=False) if len(set(same)) == 1]
+        result.append(shared[-1])
+    return tuple(result)
+
+
+def places(positions: FloatArray, mapping: Mapping) -> FloatArray:
+    """Canonical joints (..., 22, 3) from those (..., J, 3) of a source skeleton."""
+    share = mapping.share[:, None]
+    first, second = positions[..., list(mapping.first), :], positions[..., list(mapping.second), :]
+    canonical: FloatArray = (1.0 - share) * first + share * second
+    return canonical
+
+
+def align(skeleton: Skeleton, mapping: Mapping, positions: FloatArray, world: FloatArray) -> Alignment:
+    """Alignment of a rig; a take on it says what the rest pose does not.
+
+    Args:
+        skeleton: J joints. mapping: of it.
+        positions: (T, J, 3) of a take. world: (T, J, 4) rotations of it.
+    """
+    carrier = carriers(skeleton, mapping)
+    rest = places(pose.rest(skeleton), mapping)
+    if is_posed(rest):
+        return Alignment(carrier, _from_rest(rest), posed=True)
+    frames = np.unique(np.linspace(0, len(positions) - 1, SAMPLED_FRAMES).astype(int))
+    return Alignment(carrier, _from_take(places(positions[frames], mapping), world[frames][:, carrier]), posed=False)
+
+
+def is_posed(rest: FloatArray) -> bool:
+    """Whether rest positions (22, 3) are a person's: legs below the trunk, toes ahead, arms anywhere but up."""
+    trunk = _unit(_bone(rest, "pelvis", "neck"))
+    across = _across(rest)
+    forward = _unit(np.cross(across, trunk))
+    for side in ("left", "right"):
+        leg = _unit(_bone(rest, f"{side}_hip", f"{side}_ankle"))
+        toes = _unit(_bone(rest, f"{side}_ankle", f"{side}_foot"))
+        arm = _unit(_bone(rest, f"{side}_shoulder", f"{side}_elbow"))
+        if not (leg @ trunk < -DOWN and toes @ forward > AHEAD and arm @ trunk < DOWN):
+            return False
+    hips, shoulders = (_unit(_bone(rest, f"right_{part}", f"left_{part}")) for part in ("hip", "shoulder"))
+    return bool(hips @ shoulders > DOWN)
+
+
+def _from_rest(rest: FloatArray) -> FloatArray:
+    """Turns (22, 4) of a rig whose rest positions (22, 3) are a pose of a person."""
+    heading = _frame(_across(rest), X, _bone(rest, "pelvis", "neck"), Y)
+    turn = np.empty((CANONICAL_JOINTS, 4))
+    for joint, children in enumerate(CHILDREN):
+        name = CANONICAL_NAMES[joint]
+        in_limb = name.endswith(("knee", "ankle", "elbow"))
+        base = turn[CANONICAL_PARENTS[joint]] if in_limb else heading
+        if len(children) > 1:
+            turn[joint] = _kabsch(children, rest[list(children)] - rest[joint])
+        elif children:
+            sideways = Z if name.endswith(("collar", "shoulder", "elbow")) else X
+            turn[joint] = _swing(base, CANONICAL_DIRECTIONS[children[0]], rest[children[0]] - rest[joint], sideways)
+        else:
+            turn[joint] = heading if name == "head" else turn[CANONICAL_PARENTS[joint]]
+    return turn
+
+
+def _from_take(joints: FloatArray, world: FloatArray) -> FloatArray:
+    """Turns (22, 4) from frames of a take: canonical joints (S, 22, 3) and their carriers' rotations (S, 22, 4)."""
+    back = rotations.inverse(world)
+    turn = np.empty((CANONICAL_JOINTS, 4))
+    for joint in _in_order():
+        name, children = CANONICAL_NAMES[joint], CHILDREN[joint]
+        if not children:
+            base = _J[_ENDS[name]]
+            turns = rotations.multiply(back[:, joint], rotations.multiply(world[:, base], turn[base]))
+            turn[joint] = _snapped_rotation(_mean_rotation(turns))
+            continue
+        bones = joints[:, list(children)] - joints[:, joint, None]
+        local = _unit(rotations.rotate(back[:, joint, None], bones).mean(axis=0))
+        if len(children) > 1:
+            turn[joint] = _kabsch(children, local)
+            continue
+        vote, meaning = _vote(name, joints, world, turn)
+        twist = _snapped(rotations.rotate(back[:, joint], vote).mean(axis=0), local[0])
+        turn[joint] = _frame(local[0], CANONICAL_DIRECTIONS[children[0]], twist, meaning)
+    return turn
+
+
+def _in_order() -> list[int]:
+    """Canonical joints so that whatever one of them looks at comes before it."""
+    return sorted(range(CANONICAL_JOINTS), key=lambda joint: (not CHILDREN[joint], joint))
+
+
+def _vote(name: str, joints: FloatArray, world: FloatArray, turn: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """World vectors (S, 3) that tell a joint's twist, and which direction (3,) of the canonical rest pose they are."""
+    side, _, part = name.partition("_")
+    if part in ("hip", "knee"):
+        return _bone(joints, f"{side}_ankle", f"{side}_foot"), Z
+    if part == "ankle":
+        return _bone(joints, f"{side}_ankle", f"{side}_knee"), Y
+    if part == "collar":
+        return _bone(joints, "spine3", "neck"), X if side == "left" else -X
+    if part == "shoulder":
+        return _bone(joints, f"{side}_elbow", f"{side}_wrist"), Z
+    if part == "elbow":
+        upper = _J[f"{side}_shoulder"]
+        return rotations.rotate(rotations.multiply(world[:, upper], turn[upper]), Z), Z
+    return _across(joints), X
+
+
+def _across(joints: FloatArray) -> FloatArray:
+    """(..., 3) from the right to the left side, of the hips and of the shoulders together."""
+    return _bone(joints, "right_hip", "left_hip") + _bone(joints, "right_shoulder", "left_shoulder")
+
+
+def _bone(joints: FloatArray, start: str, end: str) -> FloatArray:
+    bone: FloatArray = joints[..., _J[end], :] - joints[..., _J[start], :]
+    return bone
+
+
+def _unit(vectors: FloatArray) -> FloatArray:
+    return np.nan_to_num(rotations.normalise(vectors), nan=0.0)
+
+
+def _kabsch(children: Sequence[int], bones: FloatArray) -> FloatArray:
+    """Quaternion (4,) that brings the canonical directions of children nearest to bones (N, 3) (Kabsch 1976)."""
+    left, _, right = np.linalg.svd(_unit(bones).T @ CANONICAL_DIRECTIONS[list(children)])
+    left[:, 2] *= np.linalg.det(left @ right)
+    return rotations.from_matrix(left @ right)
+
+
+def _swing(base: FloatArray, direction: FloatArray, bone: FloatArray, sideways: FloatArray) -> FloatArray:
+    """`base` (4,) turned the least so that `direction` (3,) points along `bone`; half a turn goes about `sideways`."""
+    start = rotations.rotate(base, direction)
+    if start @ _unit(bone) < OPPOSED - 1.0:
+        return rotations.multiply(np.array([0.0, *rotations.rotate(base, sideways)]), base)
+    if not np.any(bone):
+        return base
+    return rotations.multiply(rotations.shortest(start, bone), base)
+
+
+def _frame(main: FloatArray, main_meaning: FloatArray, second: FloatArray, second_meaning: FloatArray) -> FloatArray:
+    """Quaternion (4,) that brings `main_meaning` onto `main`, and `second_meaning` as near to `second` as can be."""
+    return rotations.from_matrix(_basis(main, second) @ _basis(main_meaning, second_meaning).T)
+
+
+def _basis(main: FloatArray, second: FloatArray) -> FloatArray:
+    first = _unit(main)
+    across = second - (second @ first) * first
+    if np.linalg.norm(across) < OPPOSED:
+        across = np.eye(3)[np.abs(first).argmin()]
+        across = across - (across @ first) * first
+    across = _unit(across)
+    return np.stack([first, across, np.cross(first, across)], axis=1)
+
+
+def _snapped(vector: FloatArray, bone: FloatArray) -> FloatArray:
+    """The part of a vector (3,) across a bone, snapped to an axis where the bone lies along one and it is near."""
+    across = _unit(vector - (vector @ bone) * bone)
+    nearest = np.abs(across).argmax()
+    if np.abs(bone).max() < ALONG_AXIS or np.abs(across[nearest]) < SNAP:
+        return across
+    axis: FloatArray = np.sign(across[nearest]) * np.eye(3)[nearest]
+    return axis
+
+
+def _mean_rotation(quats: FloatArray) -> FloatArray:
+    """The quaternion (4,) nearest to (S, 4) in the mean (Markley et al. 2007): the largest eigenvector."""
+    mean: FloatArray = np.linalg.eigh(quats.T @ quats)[1][:, -1]
+    return mean
+
+
+def _snapped_rotation(quat: FloatArray) -> FloatArray:
+    """The nearest of the 24 rotations that carry axes onto axes if it is near, else the rotation itself."""
+    nearness = np.abs(AXIS_TURNS @ quat)
+    best: FloatArray = AXIS_TURNS[nearness.argmax()]
+    return best if 2.0 * nearness.max() ** 2 - 1.0 >= SNAP else quat
+
+
+def _axis_turns() -> FloatArray:
+    turns = []
+    for order, signs in product(permutations(range(3)), product((1.0, -1.0), repeat=3)):
+        matrix = np.eye(3)[list(order)] * np.array(signs)[:, None]
+        if np.linalg.det(matrix) > 0:
+            turns.append(rotations.from_matrix(matrix))
+    return np.array(turns)
+
+
+AXIS_TURNS: FloatArray = _axis_turns()
