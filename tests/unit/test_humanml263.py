@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from motionlib import normalize
 from motionlib.body.skeleton import CANONICAL_DIRECTIONS, CANONICAL_LENGTHS, CANONICAL_PARENTS
 from motionlib.normalize import FEATURE_GROUPS, HUMANML3D, layout
-from motionlib.normalize.humanml263 import aligned, extract, recover, recover_from_rotations, recover_root, uniform
+from motionlib.normalize.humanml263 import (
+    aligned,
+    extract,
+    extract_all,
+    extract_packed,
+    recover,
+    recover_from_rotations,
+    recover_root,
+    uniform,
+)
 
 HUMANML3D_CLIPS = [
     "t2m_walk_120", "t2m_circle_left_180", "t2m_free_90", "t2m_still_60", "t2m_squat_64", "t2m_jump_41",
@@ -204,6 +213,53 @@ def test_recovery_gives_the_aligned_positions_back(seed, frames):
     features = extract(joints)
     np.testing.assert_allclose(recover(features), aligned(joints)[:-1], atol=1e-5)
     np.testing.assert_allclose(recover_from_rotations(features), aligned(joints)[:-1], atol=1e-5)
+
+
+@given(lengths=st.lists(st.integers(2, 40), min_size=1, max_size=6), seed=st.integers(0, 2**16))
+def test_a_clip_has_the_same_bytes_alone_and_among_others(lengths, seed):
+    clips = [standing(frames, seed + i) for i, frames in enumerate(lengths)]
+    for rows, clip in zip(extract_all(clips), clips, strict=True):
+        np.testing.assert_array_equal(rows, extract(clip))
+
+
+def test_clips_longer_than_a_block_are_computed_as_short_ones():
+    long = standing(2000)
+    long[..., 0] += 0.01 * np.arange(2000)[:, None]
+    shifted = extract_all([standing(770), long, standing(3)])[1]
+    np.testing.assert_array_equal(shifted, extract(long))
+    np.testing.assert_allclose(recover(shifted), aligned(long)[:-1], atol=1e-4)
+
+
+def test_packed_clips_give_their_rows_one_after_the_other():
+    clips = [standing(5), standing(2, seed=1), standing(9, seed=2)]
+    rows = extract_packed(np.concatenate(clips), [0, 5, 7])
+    np.testing.assert_array_equal(rows, np.concatenate([extract(clip) for clip in clips]))
+    for starts in ([1, 5], [0, 5, 5], [0, 16]):
+        with pytest.raises(ValueError, match="starts"):
+            extract_packed(np.concatenate(clips), starts)
+
+
+def test_a_clip_that_is_refused_spoils_no_other(golden):
+    with np.load(golden / "quirks.npz") as quirks:
+        opposed, without_length = quirks["armsup_joints"], quirks["zerobone_joints"]
+    unfinite = standing(6)
+    unfinite[4, 20, 1] = np.nan
+    good, short = standing(30), np.zeros((1, 22, 3))
+    results = extract_all([good, opposed, unfinite, short, without_length, good])
+    assert [type(result).__name__ for result in results[1:5]] == ["ValueError"] * 4
+    assert "left_wrist" in str(results[2])
+    assert "1 frames" in str(results[3])
+    for result in (results[0], results[5]):
+        np.testing.assert_array_equal(result, extract(good))
+    with pytest.raises(ValueError, match="clip 1: frame"):
+        extract_packed(np.concatenate([good, unfinite]), [0, 30])
+
+
+def test_nearly_opposed_bones_keep_their_digits():
+    directions = np.tile(CANONICAL_DIRECTIONS, (3, 1, 1))
+    directions[:, 20] = [1e-4, 1.0, 0.0]  # the left forearm all but straight up: canonical is down
+    features = extract(body(directions))
+    np.testing.assert_allclose(recover_from_rotations(features), aligned(body(directions))[:-1], atol=1e-6)
 
 
 def test_a_batch_is_recovered_as_its_clips():
