@@ -29,6 +29,9 @@ class Section(BaseModel):
 class Judging(Section):
     """Thresholds of `ingest.judge`; docs/judging.md shows where each stands among the takes of real libraries."""
 
+    spike_degrees: PositiveFloat = Field(default=20.0, lt=180.0, description="a joint out and back within 3 frames")
+    spike_metres: PositiveFloat = Field(default=0.1, description="m; the root out and back within 3 frames")
+    pop_degrees: PositiveFloat = Field(default=40.0, lt=180.0, description="a joint's turn within a frame, and no more")
     duplicate_share: PositiveFloat = Field(
         default=0.9, le=1.0, description="of the longer take that must be the same motion; below it: a crop"
     )
@@ -47,6 +50,7 @@ class Ingest(Section):
 
     min_seconds: PositiveFloat = Field(description="s; shorter takes are quarantined")
     max_fps: PositiveFloat = Field(description="Hz; a header that claims more is doubted")
+    body_models: str = Field(default="", description="folder of your own SMPL files; empty: the published average body")
     judging: Judging = Judging()
 
 
@@ -99,8 +103,8 @@ class Train(Section):
     seed: NonNegativeInt
 
 
-class TrainEvaluator(Section):
-    """Parameters of the `train_evaluator` stage."""
+class EvaluatorEntry(Section):
+    """One evaluator that `train_evaluator@<name>` trains."""
 
     kind: str = Field(description="a key of EVALUATORS")
     model: dict[str, Any] = Field(description="settings of that kind, checked by its own Config")
@@ -145,6 +149,7 @@ class PriorEntry(Section):
 class Evaluate(Section):
     """Parameters of the `evaluate` stage."""
 
+    evaluator: str = Field(description="the key of `evaluators` whose scores lead every table and stand before the gate")
     repeats: PositiveInt = Field(description="how often sampled metrics are repeated")
     resamples: PositiveInt = Field(description="bootstrap resamples of an interval")
     batch: PositiveInt = Field(description="pool of a retrieval; 32 as published")
@@ -196,7 +201,7 @@ class Params(Section):
     ingest: Ingest
     normalize: Normalize
     text: Text
-    train_evaluator: TrainEvaluator
+    evaluators: dict[str, EvaluatorEntry] = Field(min_length=1)
     tokenizers: dict[str, TokenizerEntry]
     priors: dict[str, PriorEntry]
     evaluate: Evaluate

@@ -1,12 +1,16 @@
 """Raw deliveries -> judged takes. A new format is one module here and one line in READERS."""
 
 from motionlib.ingest.bvh import read_bvh
+from motionlib.ingest.joints import read_npy
 from motionlib.ingest.quality import REASONS, BadMotionError
+from motionlib.ingest.smpl import read_smpl
 from motionlib.ingest.source import Format, Source
 from motionlib.rig.raw import RawMotion
 
 READERS: dict[str, Format] = {
     ".bvh": Format(lambda source: read_bvh(source.data)),
+    ".npy": Format(read_npy),
+    ".npz": Format(read_smpl),
 }
 
 # Formats that hold motion but are not read, and the way out.
