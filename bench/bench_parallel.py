@@ -1,0 +1,74 @@
+"""What worker processes cost and give: start, overhead of an item, speed on all cores, memory.
+
+    .venv/bin/python bench/bench_parallel.py [FOLDER]
+
+judges the .bvh files of a folder, or takes that it makes itself, here and on 1, 2, ... processes.
+"""
+
+import argparse
+import os
+import resource
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from motionlib.artifacts import ClipInfo
+from motionlib.ingest import synthetic
+from motionlib.ingest.captions import Label
+from motionlib.ingest.judge import judge
+from motionlib.ingest.source import Source
+from motionlib.ingest.survey import DEFAULTS
+from motionlib.parallel import map_ordered
+
+EMPTY_ITEMS = 20_000
+REPEATED = 4  # times the synthetic takes
+
+
+def nothing(item: int) -> int:
+    """What is measured as overhead."""
+    return item
+
+
+def verdict(data: bytes) -> str:
+    """Read and judge one file."""
+    return judge(Source("x.bvh", data), ClipInfo("x/x", "x/x.bvh", "x"), Label(), DEFAULTS).verdict
+
+
+def main() -> None:
+    """Print the figures, one a line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, help="folder of .bvh files")
+    folder = parser.parse_args().folder
+    files = [path.read_bytes() for path in sorted(folder.rglob("*.bvh"))] if folder else _takes()
+    run = partial(map_ordered, failed=_reason)
+    start = _seconds(lambda: list(run(nothing, [0], workers=1, seconds=60.0)))
+    items = _seconds(lambda: list(run(nothing, range(EMPTY_ITEMS), workers=1, seconds=60.0)))
+    print(f"start_seconds: {start:.3g}")
+    print(f"overhead_us_per_item: {(items - start) / EMPTY_ITEMS * 1e6:.3g}")
+    print(f"files: {len(files)}, megabytes: {sum(map(len, files)) / 1e6:.4g}")
+    here = _seconds(lambda: list(run(verdict, files, worth=False)))
+    print(f"here_files_per_second: {len(files) / here:.4g}")
+    for workers in sorted({1, len(os.sched_getaffinity(0))}):
+        there = _seconds(lambda workers=workers: list(run(verdict, files, workers=workers, seconds=60.0)))
+        print(f"files_per_second_on_{workers}: {len(files) / there:.4g} ({here / there:.2f} times as fast as here)")
+    peaks = [resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    print(f"peak_megabytes: {peaks[0]:.0f} here, {peaks[1]:.0f} in the largest worker")
+
+
+def _reason(item: object, reason: str) -> str:  # noqa: ARG001 - the shape of `failed`
+    return reason
+
+
+def _takes() -> list[bytes]:
+    return [synthetic.bvh(take) for take in synthetic.takes()] * REPEATED
+
+
+def _seconds(act: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    act()
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()
