@@ -53,6 +53,11 @@ class Ingest(Section):
     body_models: str = Field(default="", description="folder of your own SMPL files; empty: the published average body")
     judging: Judging = Judging()
 
+    @property
+    def body_models_folder(self) -> Path | None:
+        """`body_models` as a path; None where there is none."""
+        return Path(self.body_models) if self.body_models else None
+
 
 class Normalize(Section):
     """Parameters of the `normalize` stage."""
