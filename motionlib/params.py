@@ -50,6 +50,7 @@ class Ingest(Section):
 
     min_seconds: PositiveFloat = Field(description="s; shorter takes are quarantined")
     max_fps: PositiveFloat = Field(description="Hz; a header that claims more is doubted")
+    seconds_per_file: PositiveFloat = Field(default=60.0, description="s; reading and judging a file is then given up")
     body_models: str = Field(default="", description="folder of your own SMPL files; empty: the published average body")
     judging: Judging = Judging()
 
