@@ -29,9 +29,9 @@ class Section(BaseModel):
 class Judging(Section):
     """Thresholds of `ingest.judge`; docs/judging.md shows where each stands among the takes of real libraries."""
 
-    spike_degrees: PositiveFloat = Field(default=20.0, lt=180.0, description="a joint out and back within 3 frames")
-    spike_metres: PositiveFloat = Field(default=0.1, description="m; the root out and back within 3 frames")
-    pop_degrees: PositiveFloat = Field(default=40.0, lt=180.0, description="a joint's turn within a frame, and no more")
+    leap_speed: PositiveFloat = Field(default=20.0, description="m/s; sprinters reach 12.4: a root faster than it leaps")
+    pop_speed: PositiveFloat = Field(default=25.0, description="m/s; a joint seen from the pelvis, in one frame only")
+    spike_metres: PositiveFloat = Field(default=0.06, description="m; a joint out and back within 3 frames")
     duplicate_share: PositiveFloat = Field(
         default=0.9, le=1.0, description="of the longer take that must be the same motion; below it: a crop"
     )

@@ -29,7 +29,9 @@ def check(config: params.Params) -> None:
     from motionlib.tokenizers import TOKENIZERS
 
     _text(lambda: encoder(config.text.encoder, config.text.max_tokens))
-    _settings("train_evaluator", EVALUATORS, config.train_evaluator.kind, config.train_evaluator.model)
+    for name, evaluator in config.evaluators.items():
+        _settings(f"evaluators.{name}", EVALUATORS, evaluator.kind, evaluator.model)
+    _named("evaluate.evaluator", config.evaluate.evaluator, config.evaluators)
     for name, tokenizer in config.tokenizers.items():
         _settings(f"tokenizers.{name}", TOKENIZERS, tokenizer.kind, tokenizer.model)
     for name, prior in config.priors.items():

@@ -36,7 +36,7 @@ def main() -> None:
     with tracking.run("bundle", config.bundle.model_dump()) as log:
         shutil.rmtree(BUNDLE, ignore_errors=True)
         numbers = {"bundle": bundle.write_bundle(BUNDLE, parts), "summary": summary.read(REPORTS, config)}
-        html = page.run_page(REPORTS, names["tokenizer"], names["prior"]).encode()
+        html = page.run_page(REPORTS, names["tokenizer"], names["prior"], config.evaluate.evaluator).encode()
         write_report(REPORT, Report(numbers, {"index.html": html}))
         log.artifacts(REPORT)
 

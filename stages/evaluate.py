@@ -1,4 +1,4 @@
-"""Stage `evaluate@<prior>`: data, models/evaluator, a prior and its tokenizer -> reports/evaluate/<prior>."""
+"""Stage `evaluate@<prior>`: data, models/evaluators, a prior and its tokenizer -> reports/evaluate/<prior>."""
 
 import argparse
 import json
@@ -12,7 +12,7 @@ from motionlib.evaluation.scores import Protocol
 from motionlib.export import player
 from motionlib.promotion.model import MotionModel
 
-FEATURES, TEXT, EVALUATOR = Path("data/features"), Path("data/text"), Path("models/evaluator")
+FEATURES, TEXT, EVALUATORS = Path("data/features"), Path("data/text"), Path("models/evaluators")
 TOKENIZERS, PRIORS, REPORTS = Path("models/tokenizers"), Path("models/priors"), Path("reports/evaluate")
 
 
@@ -23,7 +23,7 @@ def main(name: str) -> None:
     features, table = read_features(FEATURES), read_text(TEXT)
     training.deterministic(protocol.seed, threads=1)  # small models: a second thread costs more than it brings
     encoder = text.encoder(settings.text.encoder, settings.text.max_tokens)
-    judge = evaluators.load(EVALUATOR, table.encoder)
+    judges = {one: evaluators.load(EVALUATORS / one, table.encoder) for one in settings.evaluators}
     prior = priors.load(PRIORS / name, table.encoder)
     model = MotionModel(tokenizers.load(TOKENIZERS / entry.tokenizer), prior, encoder, entry.sampling)
 
@@ -32,7 +32,9 @@ def main(name: str) -> None:
 
     with tracking.run(f"evaluate@{name}", settings.evaluate.model_dump()) as log:
         log.dataset("features", FEATURES)
-        found = judged.judged(judge, features, table, model.reconstruct, generate, protocol)
+        found = judged.judged(
+            judges, settings.evaluate.evaluator, features, table, model.reconstruct, generate, protocol
+        )
         numbers = {"prior": name, "tokenizer": entry.tokenizer, "per_clip": found.per_clip, **found.numbers}
         packed = [player.pack(shown.joints, features.fps, title=shown.title, text=shown.text) for shown in found.shown]
         pictures = {"motions.json": json.dumps(packed, sort_keys=True).encode(), "scores.png": judged.picture(numbers)}

@@ -1,5 +1,6 @@
-"""Stage `train_evaluator`: data/features, data/text -> models/evaluator, reports/train_evaluator."""
+"""Stage `train_evaluator@<name>`: data/features, data/text -> models/evaluators/<name>, its report."""
 
+import argparse
 from pathlib import Path
 
 import torch
@@ -10,35 +11,36 @@ from motionlib.evaluation import anchors, evaluators, learning
 from motionlib.evaluation.scores import Protocol
 from motionlib.training import checkpoint
 
-STAGE = "train_evaluator"
 FEATURES, TEXT = Path("data/features"), Path("data/text")
-MODEL, REPORT = Path("models/evaluator"), Path("reports/train_evaluator")
+MODELS, REPORTS = Path("models/evaluators"), Path("reports/train_evaluator")
 
 
-def main() -> None:
-    """Train the evaluator and print what real motion scores under it, before anything else is scored."""
-    settings = params.load()
-    config, protocol = settings.train_evaluator, Protocol.of(settings.evaluate)
+def main(name: str) -> None:
+    """Train `evaluators.<name>` of params.yaml, and score real motion with it before any model is scored."""
+    settings, stage = params.load(), f"train_evaluator@{name}"
+    config, protocol = settings.evaluators[name], Protocol.of(settings.evaluate)
     features, text = read_features(FEATURES), read_text(TEXT)
     training.deterministic(config.train.seed, threads=1)  # GRU steps are too small to share
     model = evaluators.make(config.kind, config.model, features.mean, features.std, text.encoder["dim"])
     model = model.to("cuda" if torch.cuda.is_available() else "cpu")
-    mark = checkpoint.fingerprint(STAGE, config.model_dump(mode="json"), [FEATURES, TEXT], [evaluation, training])
+    mark = checkpoint.fingerprint(stage, config.model_dump(mode="json"), [FEATURES, TEXT], [evaluation, training])
 
-    with tracking.run(STAGE, config.model_dump(mode="json")) as log:
+    with tracking.run(stage, config.model_dump(mode="json")) as log:
         log.dataset("features", FEATURES)
         log.dataset("text", TEXT)
-        history = learning.learn(model, features, text, config.train, log, checkpoint.folder(STAGE, mark))
+        history = learning.learn(model, features, text, config.train, log, checkpoint.folder(stage, mark))
         found = anchors.anchors(model, features, text, protocol)
-        evaluators.save(MODEL, model, text.encoder)
+        evaluators.save(MODELS / name, model, text.encoder)
         numbers = {"evaluator": model.id, "kind": config.kind, "anchors": found, "history": history.numbers()}
-        pictures = {"curves.png": training.curves_png(history, STAGE), "retrieval.png": anchors.picture(found)}
-        write_report(REPORT, Report(numbers, pictures))
+        pictures = {"curves.png": training.curves_png(history, stage), "retrieval.png": anchors.picture(found)}
+        write_report(REPORTS / name, Report(numbers, pictures))
         log.metrics(anchors.headline(found), history.steps)
-        log.artifacts(REPORT)
-    checkpoint.forget(STAGE)
+        log.artifacts(REPORTS / name)
+    checkpoint.forget(stage)
 
 
 if __name__ == "__main__":
     supervision.watch_supervisor()
-    main()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", help="a key of `evaluators` in params.yaml")
+    main(**vars(parser.parse_args()))

@@ -27,7 +27,8 @@ STAGES = [
     "ingest",
     "normalize",
     "encode_text",
-    "train_evaluator",
+    "train_evaluator@guo",
+    "train_evaluator@tmr",
     f"train_tokenizer@{NAME}",
     f"encode_motion@{NAME}",
     f"analyze_codebook@{NAME}",
@@ -35,7 +36,7 @@ STAGES = [
     "evaluate@gpt",
     "bundle",
 ]
-TOKENIZER_AND_AFTER = set(STAGES[4:])
+TOKENIZER_AND_AFTER = set(STAGES[5:])
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
@@ -99,7 +100,8 @@ class Checkout:
 
 def _small(settings: dict[str, Any]) -> None:
     few = {"steps": 60, "passes": 0.0, "batch_size": 32, "checkpoint_every": 5, "validate_every": 30, "warmup_steps": 5}
-    settings["train_evaluator"]["train"] |= few
+    for evaluator in settings["evaluators"].values():
+        evaluator["train"] |= few
     del settings["tokenizers"]["vq_512"]
     settings["tokenizers"][NAME]["train"] |= few
     settings["tokenizers"][NAME]["model"] |= {"codes": 64, "width": 32}

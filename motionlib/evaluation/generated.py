@@ -71,16 +71,20 @@ def physics_report(motions: Sequence[Float32], fps: float, protocol: Protocol) -
     }
 
 
-def multimodality(model: Evaluator, texts: Sequence[str], generate: Generate, protocol: Protocol) -> dict[str, Any]:
-    """Mean distance between motions of one text, over a few texts spread over those given."""
+def many_of_each(texts: Sequence[str], generate: Generate, protocol: Protocol) -> list[Float32]:
+    """MANY_REPEATS motions for each of a few texts spread over those given, one text after the other."""
     chosen = [texts[place] for place in spread(len(texts), MANY_TEXTS)]
-    motions = generate([text for text in chosen for _ in range(MANY_REPEATS)], None, protocol.seed + 1)
+    return generate([text for text in chosen for _ in range(MANY_REPEATS)], None, protocol.seed + 1)
+
+
+def multimodality(model: Evaluator, motions: Sequence[Float32], protocol: Protocol) -> dict[str, Any]:
+    """Mean distance between motions of one text, of what `many_of_each` made."""
     embedded = model.embed_motion([motion[: model.config.max_frames] for motion in motions])
     first, second = distribution.multimodality_pairs(MANY_REPEATS, protocol.seed)
-    grid = embedded.reshape(len(chosen), MANY_REPEATS, -1)
+    grid = embedded.reshape(len(motions) // MANY_REPEATS, MANY_REPEATS, -1)
     each = np.array([distribution.multimodality(one[None], first, second) for one in grid])
     mean = intervals.bootstrap(each, protocol.resamples, protocol.seed).report(DIGITS)
-    return {"texts": len(chosen), "repeats": MANY_REPEATS, "pairs": len(first), "multimodality": mean}
+    return {"texts": len(grid), "repeats": MANY_REPEATS, "pairs": len(first), "multimodality": mean}
 
 
 def contrast(generate: Generate, fps: float, protocol: Protocol) -> dict[str, Any]:

@@ -40,7 +40,8 @@ class Judged(NamedTuple):
 
 
 def judged(
-    model: Evaluator,
+    models: Mapping[str, Evaluator],
+    leading: str,
     features: FeatureSet,
     table: TextTable,
     reconstruct: Reconstruct,
@@ -49,42 +50,69 @@ def judged(
 ) -> Judged:
     """Measure reconstruction and generation on the test split.
 
+    Args:
+        models: Evaluators by name. leading: Whose scores lead; the others' stand under `others`, never beside them.
+
     Raises:
         BadArtifactError: If there is no test clip, or none with a caption.
     """
-    test = Embedded.of(model, features, table, "test")
-    longest, fps = model.config.max_frames, features.fps
+    test = Embedded.of(models[leading], features, table, "test")
+    longest, fps = models[leading].config.max_frames, features.fps
     real = [np.array(test.pairs.rows(number, longest)) for number in range(len(test.pairs))]
-    again = [reconstruct(motion) for motion in real]
     of_cases = [number for number, _ in test.pairs.cases]
     texts = [table.captions[caption] for _, caption in test.pairs.cases]
-    lengths = generated.true_seconds(test, features, longest)
-    made = {
-        "true_length": generate(texts, lengths, protocol.seed),
-        "own_length": generate(texts, None, protocol.seed),
-    }
-
-    def score(motions: list[Float32]) -> dict[str, Any]:
-        return generated.score(model, test, motions, fps, protocol)
-
+    again = [reconstruct(motion) for motion in real]
+    made = _Made(
+        real=[real[n] for n in of_cases],
+        reconstructed=[again[n] for n in of_cases],
+        true_length=generate(texts, generated.true_seconds(test, features, longest), protocol.seed),
+        own_length=generate(texts, None, protocol.seed),
+        many=generated.many_of_each(sorted(set(texts)), generate, protocol),
+    )
     kept = rebuilt(features, reconstruct, longest, protocol)
-    distances = generated.distances(model, test, made["true_length"])
-    numbers = {
-        "evaluator": model.id,
-        "protocol": protocol._asdict(),
-        "real": {**score([real[n] for n in of_cases]), "halves": scores.halves_report(test.real, protocol)},
-        "reconstruction": {**kept.numbers, **score([again[n] for n in of_cases])},
-        "generation": {
-            **{policy: score(motions) | {"policy": generated.POLICIES[policy]} for policy, motions in made.items()},
-            "multimodality": generated.multimodality(model, sorted(set(texts)), generate, protocol),
-            "contrast": generated.contrast(generate, fps, protocol),
-        },
+    numbers = _scored(models[leading], test, made, fps, protocol)
+    numbers["reconstruction"] = {**kept.numbers, **numbers["reconstruction"]}
+    numbers["generation"]["contrast"] = generated.contrast(generate, fps, protocol)
+    numbers["protocol"] = protocol._asdict()
+    numbers["others"] = {
+        name: _scored(model, Embedded.of(model, features, table, "test"), made, fps, protocol)
+        for name, model in sorted(models.items())
+        if name != leading
     }
+    distances = generated.distances(models[leading], test, made.true_length)
     per_clip = {
         clip: values | ({"mm_dist_generated": distances[clip]} if clip in distances else {})
         for clip, values in kept.per_clip.items()
     }
     return Judged(numbers, per_clip, _shown(test, table, real, again, generate, fps, protocol))
+
+
+class _Made(NamedTuple):
+    """Motions, raw features (T, D), one per case of the test; `many`: several of a few texts."""
+
+    real: list[Float32]
+    reconstructed: list[Float32]
+    true_length: list[Float32]
+    own_length: list[Float32]
+    many: list[Float32]
+
+
+def _scored(model: Evaluator, test: Embedded, made: _Made, fps: float, protocol: Protocol) -> dict[str, Any]:
+    """All that one evaluator says of the motions."""
+
+    def score(motions: list[Float32]) -> dict[str, Any]:
+        return generated.score(model, test, motions, fps, protocol)
+
+    return {
+        "evaluator": model.id,
+        "real": {**score(made.real), "halves": scores.halves_report(test.real, protocol)},
+        "reconstruction": score(made.reconstructed),
+        "generation": {
+            "true_length": score(made.true_length) | {"policy": generated.POLICIES["true_length"]},
+            "own_length": score(made.own_length) | {"policy": generated.POLICIES["own_length"]},
+            "multimodality": generated.multimodality(model, made.many, protocol),
+        },
+    }
 
 
 def _shown(

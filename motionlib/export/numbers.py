@@ -40,12 +40,12 @@ class Reports(NamedTuple):
     evaluate: Numbers = NOTHING
 
 
-def read_reports(root: Path, tokenizer: str = "", prior: str = "") -> Reports:
-    """Reports below `root`; of the named tokenizer and prior, or else of the first of each."""
+def read_reports(root: Path, tokenizer: str = "", prior: str = "", evaluator: str = "") -> Reports:
+    """Reports below `root`; of the named tokenizer, prior and evaluator, or else of the first of each."""
     return Reports(
         ingest=_report(root / "ingest"),
         normalize=_report(root / "normalize"),
-        train_evaluator=_report(root / "train_evaluator"),
+        train_evaluator=_report(_named(root / "train_evaluator", evaluator)),
         train_tokenizer=_report(_named(root / "train_tokenizer", tokenizer)),
         codebook=_report(_named(root / "codebook", tokenizer)),
         train_prior=_report(_named(root / "train_prior", prior)),

@@ -20,13 +20,14 @@ class Picture(NamedTuple):
     caption: str
 
 
-def run_page(reports: Path, tokenizer: str = "", prior: str = "") -> str:
+def run_page(reports: Path, tokenizer: str = "", prior: str = "", evaluator: str = "") -> str:
     """One HTML page of a run; the same reports give the same bytes.
 
     Args:
-        reports: Folder of the stages' reports. tokenizer, prior: Names of what is bundled; the first ones if empty.
+        reports: Folder of the stages' reports.
+        tokenizer, prior, evaluator: Names of what is bundled and of what scored it; the first ones if empty.
     """
-    found = read_reports(reports, tokenizer, prior)
+    found = read_reports(reports, tokenizer, prior, evaluator)
     names = [name for name in (tokenizer, prior) if name]
     return (
         environment()
@@ -37,7 +38,7 @@ def run_page(reports: Path, tokenizer: str = "", prior: str = "") -> str:
             all_cards=cards(found),
             rows=_rows(reports, prior),
             tables=tables(found),
-            pictures=_pictures(reports, tokenizer, prior),
+            pictures=_pictures(reports, tokenizer, prior, evaluator),
             numbers=[
                 (name.replace("_", " "), list(flat(report))) for name, report in found._asdict().items() if report
             ],
@@ -64,9 +65,10 @@ def _rows(reports: Path, prior: str) -> list[Row]:
     return [row for path in files for row in rows_by_text(read_motions(read_json(path), path.as_posix()))]
 
 
-def _pictures(reports: Path, tokenizer: str, prior: str) -> list[Picture]:
+def _pictures(reports: Path, tokenizer: str, prior: str, evaluator: str) -> list[Picture]:
     """Pictures of every stage, those of the models that are bundled where names are given."""
     chosen = {"codebook": tokenizer, "train_tokenizer": tokenizer, "train_prior": prior, "evaluate": prior}
+    chosen["train_evaluator"] = evaluator
     folders = [reports / stage / chosen.get(stage, "") for stage in STAGES]
     return [_picture(path, reports) for folder in folders for path in sorted(folder.rglob("*.png"))]
 

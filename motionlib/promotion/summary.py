@@ -57,7 +57,7 @@ def read_reports(reports: Path, config: params.Params) -> dict[str, dict[str, An
     folders = {
         "ingest": "ingest",
         "normalize": "normalize",
-        "train_evaluator": "train_evaluator",
+        "train_evaluator": f"train_evaluator/{config.evaluate.evaluator}",
         "train_tokenizer": f"train_tokenizer/{tokenizer}",
         "codebook": f"codebook/{tokenizer}",
         "train_prior": f"train_prior/{prior}",

@@ -29,6 +29,11 @@ EVALUATOR = {
         "checkpoint_every": 20, "validate_every": 20, "seed": 1,
     },
 }  # fmt: skip
+TMR = {
+    "kind": "tmr",
+    "model": {"embedding": 8, "layers": 1, "width": 16, "heads": 2, "hidden": 16, "crop_min_frames": 24},
+    "train": EVALUATOR["train"] | {"steps": 20},
+}
 
 
 def write_inputs(folder: Path, **sections: object) -> None:
@@ -56,8 +61,8 @@ def write_inputs(folder: Path, **sections: object) -> None:
     captions, encoder = read_captions(folder / "data/features"), text.encoder("hash:32", 8)
     write_text(folder / "data/text", TextTable(captions, *encoder.encode(captions), text.describe(encoder)))
     settings = yaml.safe_load((ROOT / "params.yaml").read_text())
-    settings |= {"text": {"encoder": "hash:32", "max_tokens": 8}, "train_evaluator": EVALUATOR}
-    settings["evaluate"] = {"repeats": 3, "resamples": 200, "batch": 8, "seed": 5}
+    settings |= {"text": {"encoder": "hash:32", "max_tokens": 8}, "evaluators": {"guo": EVALUATOR, "tmr": TMR}}
+    settings["evaluate"] = {"evaluator": "guo", "repeats": 3, "resamples": 200, "batch": 8, "seed": 5}
     (folder / "params.yaml").write_text(yaml.safe_dump(settings | sections))
 
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from evaluation_inputs import outputs, write_inputs
+from evaluation_inputs import TMR, outputs, write_inputs
 
 from motionlib import priors, text, tokenizers
 from motionlib.artifacts import read_features, read_report
@@ -40,14 +40,18 @@ def write_models(folder):
     encoder = text.describe(text.encoder("hash:32", 8))
     tokenizers.save(folder / "models/tokenizers/vq", tokenizer)
     priors.save(folder / "models/priors/tiny", priors.build("gpt", PRIOR["model"], tokenizer.shape, 32), encoder)
-    judge = evaluators.make("guo", {"embedding": 8, "motion_width": 8, "text_width": 8}, features.mean, features.std, 32)
-    evaluators.save(folder / "models/evaluator", judge, encoder)
+    judge = evaluators.make(
+        "guo", {"embedding": 8, "motion_width": 8, "text_width": 8}, features.mean, features.std, 32
+    )
+    evaluators.save(folder / "models/evaluators/guo", judge, encoder)
+    other = evaluators.make("tmr", TMR["model"], features.mean, features.std, 32)
+    evaluators.save(folder / "models/evaluators/tmr", other, encoder)
 
 
 def test_every_held_out_clip_and_caption_is_judged(folder):
     report = read_report(folder / "reports/evaluate/tiny")
 
-    assert report["evaluator"] == evaluators.load(folder / "models/evaluator").id
+    assert report["evaluator"] == evaluators.load(folder / "models/evaluators/guo").id
     assert len(report["per_clip"]) == report["reconstruction"]["clips"] == 10
     assert report["generation"]["true_length"]["cases"] == 12  # walks have two captions
     assert report["generation"]["true_length"]["seconds"] == report["real"]["seconds"] == 2.0
@@ -56,6 +60,16 @@ def test_every_held_out_clip_and_caption_is_judged(folder):
     frames = np.array([clip["frames"] for clip in report["per_clip"].values()])
     errors = np.array([clip["mpjpe_mm"] for clip in report["per_clip"].values()])
     assert report["reconstruction"]["mpjpe_mm"]["mean"] == pytest.approx((errors * frames).sum() / frames.sum())
+
+
+def test_every_evaluator_scores_the_same_motions_and_none_meets_another(folder):
+    report = read_report(folder / "reports/evaluate/tiny")
+    other = report["others"]["tmr"]
+    assert set(report["others"]) == {"tmr"}
+    assert other["evaluator"] == evaluators.load(folder / "models/evaluators/tmr").id != report["evaluator"]
+    assert other["generation"]["true_length"]["seconds"] == report["generation"]["true_length"]["seconds"]
+    assert other["generation"]["true_length"]["physics"] == report["generation"]["true_length"]["physics"]
+    assert other["generation"]["true_length"]["fid"] != report["generation"]["true_length"]["fid"]
 
 
 def test_real_motion_is_no_distance_away_from_itself(folder):

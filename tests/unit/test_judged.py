@@ -97,7 +97,8 @@ def test_walks_and_jumps_are_told_apart_by_height_and_speed(golden):
 
 def test_a_model_that_always_says_the_same_has_no_multimodality(features, test_set):
     model, _ = test_set
-    same = generated.multimodality(model, ["a", "b"], lambda texts, *_: [features.rows[:24]] * len(texts), PROTOCOL)
+    motions = generated.many_of_each(["a", "b"], lambda texts, *_: [features.rows[:24]] * len(texts), PROTOCOL)
+    same = generated.multimodality(model, motions, PROTOCOL)
     assert same["texts"] == 2
     assert same["multimodality"]["mean"] == pytest.approx(0.0, abs=1e-6)
 

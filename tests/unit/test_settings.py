@@ -35,7 +35,7 @@ def test_an_unknown_kind_is_named_with_those_there_are(content):
         (("tokenizers", "vq_512", "model"), "tokenizers.vq_512.model.widht"),
         (("priors", "gpt", "model"), "priors.gpt.model.widht"),
         (("priors", "gpt", "sampling"), "priors.gpt.sampling.widht"),
-        (("train_evaluator", "model"), "train_evaluator.model.widht"),
+        (("evaluators", "guo", "model"), "evaluators.guo.model.widht"),
     ],
 )
 def test_a_typo_in_the_settings_of_a_kind_is_named_with_its_place(content, path, place):
