@@ -9,6 +9,7 @@ import json
 import tarfile
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -110,7 +111,8 @@ TINY_RIG = (
 def motion() -> RigMotion:
     """A few frames of a synthetic clip on its own skeleton, metres."""
     raw = read_bvh(bvh())
-    return RigMotion(raw.skeleton, raw.root_pos, raw.local_quat)
+    metres = replace(raw.skeleton, offsets=raw.skeleton.offsets * 0.01)
+    return RigMotion(metres, raw.root_pos * 0.01, raw.local_quat)
 
 
 def bvh() -> bytes:

@@ -15,7 +15,7 @@ from fuzz_seeds import SEEDS, SPLIT
 from motionlib.ingest import READERS, BadMotionError, RawMotion, Source
 from motionlib.ingest.captions import read_table, read_text
 from motionlib.ingest.containers import open_container
-from motionlib.ingest.quality import REMARK
+from motionlib.ingest.quality import REMARK, REPAIR
 
 Target = Callable[[bytes], None]
 COMPANIONS = {".amc": "take.asf", ".gltf": "take.bin", ".glb": "take.bin"}
@@ -62,7 +62,7 @@ def check(motion: RawMotion) -> None:
     lengths = np.linalg.norm(motion.local_quat, axis=-1)
     assert np.abs(lengths - 1.0).max() < UNIT_TOLERANCE, "a quaternion is not a unit one"
     assert 0 < motion.fps < np.inf
-    assert set(motion.remarks) <= set(REMARK), motion.remarks
+    assert set(motion.remarks) <= {*REMARK, *REPAIR}, motion.remarks
     assert motion.unit is None or 0 < motion.unit < np.inf
 
 

@@ -43,5 +43,5 @@ def test_broken_files_are_refused_by_reason(name: str):
         try:
             run(data)
         except Exception as error:
-            error.add_note(f"mutant {number}: {data[:2000]!r}")
+            error.add_note(f"mutant {number}: {data[:300]!r}")
             raise
