@@ -1,6 +1,8 @@
 """Raw deliveries -> judged takes. A new format is one module here and one line in READERS."""
 
 from motionlib.ingest.bvh import read_bvh
+from motionlib.ingest.gltf import read_gltf
+from motionlib.ingest.gltf_document import companions as gltf_buffers
 from motionlib.ingest.joints import read_npy
 from motionlib.ingest.quality import REASONS, BadMotionError
 from motionlib.ingest.smpl import read_smpl
@@ -9,19 +11,22 @@ from motionlib.rig.raw import RawMotion
 
 READERS: dict[str, Format] = {
     ".bvh": Format(lambda source: read_bvh(source.data)),
+    ".glb": Format(read_gltf, gltf_buffers),
+    ".gltf": Format(read_gltf, gltf_buffers),
     ".npy": Format(read_npy),
     ".npz": Format(read_smpl),
 }
 
+BLENDER = "export it as glTF: File > Export > glTF 2.0 (.glb), with Animation ticked"
 # Formats that hold motion but are not read, and the way out.
 CONVERT: dict[str, str] = {
-    ".fbx": "export it as BVH, for example with Blender: File > Export > Motion Capture (.bvh)",
-    ".glb": "import it in Blender and export it as BVH",
-    ".gltf": "import it in Blender and export it as BVH",
-    ".usd": "import it in Blender and export it as BVH",
-    ".usda": "import it in Blender and export it as BVH",
-    ".usdc": "import it in Blender and export it as BVH",
-    ".dae": "import it in Blender and export it as BVH",
+    ".fbx": f"import it in Blender and {BLENDER}, or export BVH from the tool that made it",
+    ".usd": f"import it in Blender and {BLENDER}",
+    ".usda": f"import it in Blender and {BLENDER}",
+    ".usdc": f"import it in Blender and {BLENDER}",
+    ".usdz": f"import it in Blender and {BLENDER}",
+    ".dae": f"import it in Blender and {BLENDER}",
+    ".blend": f"open it in Blender and {BLENDER}",
     ".bip": "export it as BVH from 3ds Max",
     ".c3d": "markers have no skeleton: solve them in your mocap software and export BVH",
     ".trc": "markers have no skeleton: solve them in your mocap software and export BVH",
