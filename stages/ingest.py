@@ -1,42 +1,27 @@
 """Stage `ingest`: data/raw -> data/clips, reports/ingest."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from motionlib import params, supervision, tracking
-from motionlib.artifacts import BadArtifactError, Clip, Report, write_clips, write_report
-from motionlib.ingest import pictures
+from motionlib.artifacts import BadArtifactError, write_report
+from motionlib.ingest import library, report
 from motionlib.ingest.deliveries import find_deliveries
-from motionlib.ingest.survey import Survey, file_line, judge_all, reason_counts, summary, survey
-from motionlib.params import Ingest
-from motionlib.progress import track
+from motionlib.ingest.survey import survey
 
 RAW, CLIPS, REPORT = Path("data/raw"), Path("data/clips"), Path("reports/ingest")
 
 
 def main() -> None:
-    """Judge every file of every delivery and keep the takes that pass."""
+    """Judge what is new in the deliveries and keep the takes that pass."""
     config = params.load().ingest
     found = survey(find_deliveries(RAW))
     if not found.file_count:
         raise BadArtifactError(f"no motion in {RAW}: put a delivery there, or run `python -m motionlib.ingest.prepare`")
-    lines: list[dict[str, object]] = []
     with tracking.run("ingest", config.model_dump()) as log:
         log.dataset("raw", RAW)
-        write_clips(CLIPS, _kept(found, config, lines))
-        numbers = summary(found, lines)
-        seconds = [float(str(line["seconds"])) for line in lines if line["verdict"] != "quarantine"]
-        shown = {"lengths.png": pictures.lengths(seconds), "reasons.png": pictures.reasons(reason_counts(lines))}
-        write_report(REPORT, Report({"files": lines, **numbers}, shown))
+        made = library.bring_up_to_date(found, config, CLIPS)
+        write_report(REPORT, report.report(found, made))
         log.artifacts(REPORT)
-
-
-def _kept(found: Survey, config: Ingest, lines: list[dict[str, object]]) -> Iterator[Clip]:
-    """Takes that pass, while every file's line is noted."""
-    for info, judged in track(judge_all(found, config), "ingest", found.file_count):
-        lines.append(file_line(info, judged))
-        if judged.clip:
-            yield judged.clip
 
 
 if __name__ == "__main__":

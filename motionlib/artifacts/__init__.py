@@ -3,14 +3,18 @@
 Every artifact is a folder. Its `manifest.json` is written last and lists the kind and the size of every
 other file, so a half-written folder is recognised and nothing larger than what is there is ever allocated.
 Dense rows are flat `.npy` files read through mmap, tables are Parquet, weights are safetensors, the rest JSON.
+Libraries lie in shards, which are written once and kept while nothing in them changes.
 """
 
-from motionlib.artifacts.clips import Caption, Clip, ClipInfo, ClipLibrary, read_clips, write_clips
+from motionlib.artifacts.clip_shards import Caption, Clip, ClipInfo, FileRecord
+from motionlib.artifacts.clips import ClipLibrary, library_fingerprints, read_clips, write_clips
 from motionlib.artifacts.codes import CodeSet, CodeShape, read_codes, write_codes
-from motionlib.artifacts.features import FeatureClip, FeatureSet, Item, read_captions, read_features, write_features
+from motionlib.artifacts.feature_shards import FeatureClip, Item
+from motionlib.artifacts.features import FeatureSet, read_captions, read_features, write_features
 from motionlib.artifacts.files import MANIFEST, BadArtifactError, Float32, Int64, read_json, seal, unseal, write_json
 from motionlib.artifacts.models import read_model, write_model
-from motionlib.artifacts.reports import Report, read_report, write_report
+from motionlib.artifacts.reports import Report, line_table, read_report, write_report
+from motionlib.artifacts.shards import digest_of
 from motionlib.artifacts.text import TextTable, read_text, write_text
 
 __all__ = [
@@ -24,11 +28,15 @@ __all__ = [
     "CodeShape",
     "FeatureClip",
     "FeatureSet",
+    "FileRecord",
     "Float32",
     "Int64",
     "Item",
     "Report",
     "TextTable",
+    "digest_of",
+    "library_fingerprints",
+    "line_table",
     "read_captions",
     "read_clips",
     "read_codes",

@@ -1,154 +1,112 @@
-"""data/clips: what `ingest` makes."""
+"""data/clips: what `ingest` makes, in shards."""
 
-import json
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from motionlib.artifacts.files import (
-    BadArtifactError,
-    Float32,
-    RowFile,
-    read_json,
-    read_rows,
-    seal,
-    unseal,
-    write_json,
-)
-from motionlib.body.skeleton import Skeleton
+from motionlib.artifacts.clip_shards import CLIP_SCHEMA, Clip, ClipShard, ClipShardWriter
+from motionlib.artifacts.files import BadArtifactError, Int64, seal, unseal
+from motionlib.artifacts.shards import SHARDS, Shards, digest_of
 
-
-@dataclass(frozen=True)
-class Caption:
-    """A sentence about a span of a clip.
-
-    Attributes:
-        start_s, end_s: Seconds from the clip's start; both 0 for the whole clip.
-        source: Where the sentence comes from, such as `humanml3d` or `label`.
-        split: train, val or test where a published split says so, else "".
-    """
-
-    text: str
-    start_s: float = 0.0
-    end_s: float = 0.0
-    source: str = ""
-    split: str = ""
-
-
-@dataclass(frozen=True)
-class ClipInfo:
-    """What is known of a take besides its motion. Text fields are "" where nothing is known.
-
-    Attributes:
-        id: `<delivery>/<path inside it without suffix>`, unique in the library.
-        file: Path below data/raw it was read from.
-        rig: What a person says about the skeleton (JSON of `rig.override`), "" where it is mapped automatically.
-    """
-
-    id: str
-    file: str
-    delivery: str
-    subject: str = ""
-    action: str = ""
-    style: str = ""
-    licence: str = ""
-    captions: tuple[Caption, ...] = ()
-    rig: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class Clip:
-    """A canonical take: any skeleton, true local rotations, its own frame rate.
-
-    Attributes:
-        root_pos: (T, 3) float32 metres, y up.
-        local_quat: (T, J, 4) float32 unit quaternions (w, x, y, z), joint in its parent's frame.
-        fps: Hz.
-    """
-
-    info: ClipInfo
-    skeleton: Skeleton
-    root_pos: Float32
-    local_quat: Float32
-    fps: float
-
-    @property
-    def frame_count(self) -> int:
-        """T."""
-        return len(self.root_pos)
-
-
-@dataclass(frozen=True, eq=False)
-class ClipLibrary:
-    """The takes of data/clips, read one at a time."""
-
-    folder: Path
-    rows: list[dict[str, Any]]
-    skeletons: list[Skeleton]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __iter__(self) -> Iterator[Clip]:
-        roots = read_rows(self.folder / "root_pos.npy", 3)
-        quats = read_rows(self.folder / "local_quat.npy", 4)
-        for row in self.rows:
-            yield self._clip(row, roots, quats)
-
-    def _clip(self, row: dict[str, Any], roots: Float32, quats: Float32) -> Clip:
-        skeleton = self.skeletons[row["skeleton"]]
-        frames, joints = row["frames"], skeleton.joint_count
-        captions = tuple(Caption(**caption) for caption in row["captions"])
-        known = {f.name: row[f.name] for f in fields(ClipInfo) if f.name != "captions"}
-        quat = quats[row["quat_start"] : row["quat_start"] + frames * joints]
-        return Clip(
-            info=ClipInfo(**known, captions=captions),
-            skeleton=skeleton,
-            root_pos=np.array(roots[row["root_start"] : row["root_start"] + frames]),
-            local_quat=np.array(quat.reshape(frames, joints, 4)),
-            fps=row["fps"],
-        )
-
-
-CAPTION_TYPE = pa.struct(
+SHARD = "clip_shard"
+TABLE = "library.parquet"
+_TAKEN = ("id", "file", "subject", "published", "motion", "about", "frames", "fps")  # columns from the shards
+_SCHEMA = pa.schema(
     [
-        ("text", pa.string()),
-        ("start_s", pa.float64()),
-        ("end_s", pa.float64()),
-        ("source", pa.string()),
-        ("split", pa.string()),
+        *(CLIP_SCHEMA.field(name) for name in _TAKEN),
+        pa.field("shard", pa.int32()),
+        pa.field("group", pa.string()),
+        pa.field("kept", pa.bool_()),
     ]
 )
 
 
+@dataclass(frozen=True, eq=False)
+class ClipLibrary:
+    """The takes of data/clips, read shard by shard, one take at a time.
+
+    Attributes:
+        shards: In the library's order.
+        table: One row per take that could be read: its shard, the hashes of its motion and of what is said of it, its
+            group (takes of one motion: copies, crops, mirror images), and whether it is kept.
+    """
+
+    folder: Path
+    shards: list[ClipShard]
+    table: pa.Table
+
+    def __len__(self) -> int:
+        return int(pc.sum(self.table["kept"]).as_py() or 0)
+
+    def __iter__(self) -> Iterator[Clip]:
+        for number in range(len(self.shards)):
+            shard = self.open(number)
+            for row in self.kept(number):
+                yield shard.clip(shard.by_id[row["id"]])
+
+    def kept(self, number: int) -> list[dict[str, Any]]:
+        """Rows of the table of one shard, without takes that are left out as copies of others."""
+        start, end = self._borders[number], self._borders[number + 1]
+        rows: list[dict[str, Any]] = self.table.slice(start, end - start).to_pylist()
+        return [row for row in rows if row["kept"]]
+
+    @cached_property
+    def _borders(self) -> list[int]:
+        """Rows at which the shards begin and end in the table."""
+        borders: list[int] = np.searchsorted(self.table["shard"].to_numpy(), range(len(self.shards) + 1)).tolist()
+        return borders
+
+    @cached_property
+    def groups(self) -> dict[str, str]:
+        """Group of each kept take; takes of one group belong on one side of a split."""
+        columns = [self.table[name].to_pylist() for name in ("id", "group", "kept")]
+        return {take: group for take, group, kept in zip(*columns, strict=True) if kept}
+
+    def open(self, number: int) -> ClipShard:
+        """A shard that is read from now on and forgotten with the object."""
+        return ClipShard(self.shards[number].folder)
+
+
 def write_clips(folder: Path, clips: Iterable[Clip]) -> None:
-    """Write takes in the order given, one in memory at a time."""
-    folder.mkdir(parents=True, exist_ok=True)
-    skeletons: dict[str, int] = {}
-    rows = []
-    with RowFile(folder / "root_pos.npy", 3) as roots, RowFile(folder / "local_quat.npy", 4) as quats:
+    """Write takes in the order given as a library of one shard, one take in memory at a time."""
+    name = digest_of("whole")
+    shards = Shards(folder, SHARD)
+    shards.open()
+    with shards.writing(name) as part, ClipShardWriter(part) as writer:
         for clip in clips:
-            key = json.dumps(_skeleton_json(clip.skeleton), sort_keys=True)
-            row = asdict(clip.info) | {
-                "skeleton": skeletons.setdefault(key, len(skeletons)),
-                "frames": clip.frame_count,
-                "fps": float(clip.fps),
-                "root_start": roots.append(clip.root_pos),
-                "quat_start": quats.append(clip.local_quat),
-            }
-            rows.append(row)
-    names = list(rows[0]) if rows else []
-    columns: dict[str, Any] = {name: [row[name] for row in rows] for name in names}
-    if rows:
-        columns["captions"] = pa.array(columns["captions"], pa.list_(CAPTION_TYPE))
-    pq.write_table(pa.table(columns), folder / "clips.parquet")
-    write_json(folder / "skeletons.json", [json.loads(key) for key in skeletons])
-    seal(folder, "clips", clips=len(rows))
+            writer.add(None, clip)
+    seal_clips(shards, [name])
+
+
+def seal_clips(
+    shards: Shards, names: Sequence[str], groups: Mapping[str, str] | None = None, left_out: Collection[str] = ()
+) -> int:
+    """Make finished shards, in this order, the library, and give the number of its takes.
+
+    Args:
+        groups: Group by id, where it is not the take alone.
+        left_out: Ids of takes that are copies of others.
+    """
+    folder, tables = shards.folder, [_SCHEMA.empty_table()]
+    for number, name in enumerate(names):
+        table = pq.read_table(shards.path(name) / "clips.parquet", columns=list(_TAKEN))
+        ids = table["id"].to_pylist()
+        more = ([number] * len(ids), [(groups or {}).get(i, i) for i in ids], [i not in left_out for i in ids])
+        arrays = [pa.array(values, _SCHEMA.field(at).type) for at, values in enumerate(more, start=len(_TAKEN))]
+        tables.append(pa.table([*(table[column] for column in _TAKEN), *arrays], schema=_SCHEMA))
+    whole = pa.concat_tables(tables).combine_chunks()
+    pq.write_table(whole, folder / TABLE)
+    kept = int(pc.sum(whole["kept"]).as_py() or 0)
+    shards.close(names, [TABLE])
+    seal(folder, "clips", clips=kept, shards=list(names))
+    return kept
 
 
 def read_clips(folder: Path) -> ClipLibrary:
@@ -157,20 +115,25 @@ def read_clips(folder: Path) -> ClipLibrary:
     Raises:
         BadArtifactError: If the folder is not finished or holds no clip.
     """
-    unseal(folder, "clips")
-    rows = pq.read_table(folder / "clips.parquet").to_pylist()
-    if not rows:
+    names = unseal(folder, "clips").get("shards", [])
+    library = ClipLibrary(folder, [ClipShard(folder / SHARDS / name) for name in names], _table(folder))
+    if not len(library):
         raise BadArtifactError(f"no clips in {folder}; see reports/ingest for why every file was left out")
-    skeletons = [
-        Skeleton(tuple(s["names"]), tuple(s["parents"]), np.array(s["offsets"], dtype=np.float64))
-        for s in read_json(folder / "skeletons.json")
-    ]
-    return ClipLibrary(folder, rows, skeletons)
+    return library
 
 
-def _skeleton_json(skeleton: Skeleton) -> dict[str, Any]:
-    return {
-        "names": list(skeleton.names),
-        "parents": list(skeleton.parents),
-        "offsets": skeleton.offsets.tolist(),
-    }
+def library_fingerprints(folder: Path) -> dict[str, Int64]:
+    """(K, 2) int64 landmarks of each kept take of data/clips, by id.
+
+    Raises:
+        BadArtifactError: If the folder is not finished.
+    """
+    library = read_clips(folder)
+    found = {take: marks for shard in library.shards for take, marks in shard.fingerprints().items()}
+    return {take: marks for take, marks in found.items() if take in library.groups}
+
+
+def _table(folder: Path) -> pa.Table:
+    if not (folder / TABLE).is_file():
+        raise BadArtifactError(f"{folder} was written by an older version; run the `ingest` stage again")
+    return pq.read_table(folder / TABLE)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from motionlib.artifacts.features import Item
+from motionlib.artifacts.feature_shards import Item
 from motionlib.artifacts.files import (
     Int64,
     read_json,

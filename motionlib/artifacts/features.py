@@ -1,54 +1,32 @@
-"""data/features: what `normalize` makes."""
+"""data/features: what `normalize` makes, in shards."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from motionlib.artifacts.files import BadArtifactError, Float32, RowFile, as_table, read_rows, seal, unseal
+from motionlib.artifacts.feature_shards import (
+    CLIPS,
+    ITEMS,
+    FeatureClip,
+    FeatureShardWriter,
+    Item,
+    schema_of,
+)
+from motionlib.artifacts.files import BadArtifactError, Float32, read_rows, seal, unseal
+from motionlib.artifacts.shards import SHARDS, Shards, digest_of
 
-
-@dataclass(frozen=True)
-class FeatureClip:
-    """One clip's rows in the feature table.
-
-    Attributes:
-        start, frames: Its rows are [start, start + frames).
-        split: train, val or test; a take and its mirror share it.
-        mirror: Whether left and right are swapped; such an id is "M:" + the original's.
-    """
-
-    id: str
-    start: int
-    frames: int
-    split: str
-    mirror: bool
-    delivery: str
-    subject: str
-    action: str
-    style: str
-    licence: str
-
-
-@dataclass(frozen=True)
-class Item:
-    """A captioned span: `rows` [start, end) of clip `clip`, counted inside the clip.
-
-    Attributes:
-        caption: Lower case, stripped, never empty; in a mirrored clip left and right are swapped.
-        caption_id: Index in the table of unique captions (data/text is in the same order).
-    """
-
-    clip: str
-    start: int
-    end: int
-    caption: str
-    caption_id: int
-    split: str
-    source: str
+SHARD = "feature_shard"
+TABLES = ("clips.parquet", "items.parquet", "mean.npy", "std.npy")
+MAPPED = 256  # shards that stay memory-mapped; of more, rows are read as they are asked for, so that few files are open
+ROWS_AT_ONCE = 1 << 16  # of a table in memory while it is written
+_WHOLE_CLIPS, _WHOLE_ITEMS = schema_of(FeatureClip), schema_of(Item)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,12 +34,12 @@ class FeatureSet:
     """data/features: raw (not normalised) features of every clip, captioned spans and statistics.
 
     Attributes:
-        rows: (N, D) float32, memory-mapped; D = 263.
+        rows: (N, D) float32 of each shard, or of the one shard; D = 263.
         mean, std: (D,) float32 of the training clips, std averaged inside the published groups.
         fps: Hz. mode: `compat` or `exact`.
     """
 
-    rows: Float32
+    rows: "Float32 | ShardedRows"
     clips: list[FeatureClip]
     items: list[Item]
     mean: Float32
@@ -76,6 +54,8 @@ class FeatureSet:
 
     def of(self, clip: FeatureClip) -> Float32:
         """(frames, D) rows of one clip."""
+        if isinstance(self.rows, ShardedRows):
+            return self.rows.of(clip.shard, clip.start, clip.frames)
         return self.rows[clip.start : clip.start + clip.frames]
 
     def of_item(self, item: Item) -> Float32:
@@ -92,6 +72,33 @@ class FeatureSet:
         return [unique[index] for index in range(len(unique))]
 
 
+class ShardedRows:
+    """Rows of many shards: memory-mapped while they are few, else read from disk when asked for.
+
+    Args:
+        width: D.
+    """
+
+    def __init__(self, shards: Sequence[Path], width: int) -> None:
+        self._files = [shard / "features.npy" for shard in shards]
+        self._width = width
+        self._open = lru_cache(MAPPED)(self._map)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(N, D) over all shards."""
+        return sum(len(self._map(number)) for number in range(len(self._files))), self._width
+
+    def of(self, shard: int, start: int, frames: int) -> Float32:
+        """(frames, D) rows of one shard."""
+        if len(self._files) <= MAPPED:
+            return self._open(shard)[start : start + frames]
+        return np.array(self._map(shard)[start : start + frames])
+
+    def _map(self, shard: int) -> Float32:
+        return read_rows(self._files[shard], self._width)
+
+
 def write_features(
     folder: Path,
     clips: Iterable[tuple[FeatureClip, Float32]],
@@ -102,27 +109,34 @@ def write_features(
     fps: float,
     mode: str,
 ) -> None:
-    """Write rows clip by clip; each FeatureClip's `start` must be where its rows land."""
-    folder.mkdir(parents=True, exist_ok=True)
-    table = []
-    with RowFile(folder / "features.npy", len(mean)) as rows:
+    """Write one shard, clip by clip; each FeatureClip's `start` must be where its rows land."""
+    name = digest_of("whole")
+    shards = Shards(folder, SHARD)
+    shards.open()
+    with shards.writing(name) as part, FeatureShardWriter(part, len(mean)) as writer:
         for clip, features in clips:
-            if rows.append(features) != clip.start or len(features) != clip.frames:
+            if writer.add(clip, features) != clip.start or len(features) != clip.frames:
                 raise BadArtifactError(f"clip {clip.id}: rows do not lie where its table says")
-            table.append(clip)
-    pq.write_table(as_table(table, FeatureClip), folder / "clips.parquet")
-    pq.write_table(as_table(items, Item), folder / "items.parquet")
-    np.save(folder / "mean.npy", mean.astype(np.float32), allow_pickle=False)
-    np.save(folder / "std.npy", std.astype(np.float32), allow_pickle=False)
-    seal(
-        folder,
-        "features",
-        fps=float(fps),
-        mode=mode,
-        dimensions=len(mean),
-        clips=len(table),
-        items=len(items),
-    )
+        writer.items += items
+        writer.finish(None, {})
+    seal_features(shards, [name], mean=mean, std=std, fps=fps, mode=mode)
+
+
+def seal_features(
+    shards: Shards, names: Sequence[str], *, mean: Float32, std: Float32, fps: float, mode: str
+) -> dict[str, int]:
+    """Make finished shards, in this order, the features of a library; gives the number of each unique caption."""
+    folder, captions = shards.folder, dict[str, int]()
+    with pq.ParquetWriter(folder / TABLES[0], _WHOLE_CLIPS) as clip_file:
+        clips = _write_tables(clip_file, (_with_shard(shards.path(name), number) for number, name in enumerate(names)))
+    with pq.ParquetWriter(folder / TABLES[1], _WHOLE_ITEMS) as item_file:
+        items = _write_tables(item_file, (_with_caption_ids(shards.path(name), captions) for name in names))
+    np.save(folder / TABLES[2], mean.astype(np.float32), allow_pickle=False)
+    np.save(folder / TABLES[3], std.astype(np.float32), allow_pickle=False)
+    shards.close(names, TABLES)
+    facts = {"fps": float(fps), "mode": mode, "dimensions": len(mean), "clips": clips, "items": items}
+    seal(folder, "features", shards=list(names), **facts)
+    return captions
 
 
 def read_features(folder: Path) -> FeatureSet:
@@ -135,8 +149,10 @@ def read_features(folder: Path) -> FeatureSet:
     clips = [FeatureClip(**row) for row in pq.read_table(folder / "clips.parquet").to_pylist()]
     if not clips:
         raise BadArtifactError(f"no clips in {folder}; has the `normalize` stage left all of them out?")
+    if "shards" not in manifest:
+        raise BadArtifactError(f"{folder} was written by an older version; run the `normalize` stage again")
     return FeatureSet(
-        rows=read_rows(folder / "features.npy", manifest["dimensions"]),
+        rows=ShardedRows([folder / SHARDS / name for name in manifest["shards"]], manifest["dimensions"]),
         clips=clips,
         items=[Item(**row) for row in pq.read_table(folder / "items.parquet").to_pylist()],
         mean=np.load(folder / "mean.npy", allow_pickle=False),
@@ -151,3 +167,30 @@ def read_captions(folder: Path) -> list[str]:
     table = pq.read_table(folder / "items.parquet", columns=["caption_id", "caption"]).to_pylist()
     unique = {row["caption_id"]: row["caption"] for row in table}
     return [unique[index] for index in range(len(unique))]
+
+
+def _with_shard(shard: Path, number: int) -> pa.Table:
+    table = pq.read_table(shard / "clips.parquet", schema=CLIPS)
+    return table.append_column(_WHOLE_CLIPS.field("shard"), pa.array([number] * len(table), pa.int64()))
+
+
+def _with_caption_ids(shard: Path, captions: dict[str, int]) -> pa.Table:
+    table = pq.read_table(shard / "items.parquet", schema=ITEMS)
+    numbers = [captions.setdefault(text, len(captions)) for text in table["caption"].to_pylist()]
+    return table.add_column(
+        _WHOLE_ITEMS.get_field_index("caption_id"), _WHOLE_ITEMS.field("caption_id"), pa.array(numbers, pa.int64())
+    )
+
+
+def _write_tables(file: Any, tables: Iterable[pa.Table]) -> int:
+    """Write tables in groups of about ROWS_AT_ONCE rows, and give the number of rows."""
+    waiting: list[pa.Table] = []
+    total = 0
+    for table in chain(tables, [None]):
+        held = sum(map(len, waiting))
+        if waiting and (table is None or held + len(table) > ROWS_AT_ONCE):
+            file.write_table(pa.concat_tables(waiting).combine_chunks())
+            total, waiting = total + held, []
+        if table is not None:
+            waiting.append(table)
+    return total

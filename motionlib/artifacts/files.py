@@ -45,7 +45,7 @@ def seal(folder: Path, kind: str, **facts: object) -> None:
     files = {
         str(path.relative_to(folder)): path.stat().st_size
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != MANIFEST
+        if path.is_file() and path != folder / MANIFEST
     }
     write_json(folder / MANIFEST, {"kind": kind, "files": files, **facts})
 

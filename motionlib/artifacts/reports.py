@@ -1,25 +1,44 @@
-"""reports/: numbers, and pictures or pages beside them."""
+"""reports/: numbers, and pictures, pages or tables beside them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from motionlib.artifacts.files import read_json, seal, unseal, write_json
+
+LINES_AT_ONCE = 4096  # turned into columns together
+LINES = pa.schema(
+    [
+        *((name, pa.string()) for name in ("path", "id", "verdict", "licence", "up")),
+        *((name, pa.list_(pa.string())) for name in ("reasons", "messages")),
+        *((name, pa.int64()) for name in ("captions", "frames", "joints")),
+        *((name, pa.float64()) for name in ("seconds", "fps", "unit")),
+        ("measures", pa.map_(pa.string(), pa.float64())),
+    ]
+)
 
 
 @dataclass(frozen=True)
 class Report:
-    """A stage's report: numbers (nested dictionaries of JSON) and pictures by file name."""
+    """A stage's report: numbers (nested dictionaries of JSON), pictures and tables by file name."""
 
     numbers: dict[str, Any]
     pictures: dict[str, bytes] = field(default_factory=dict)
+    tables: dict[str, pa.Table] = field(default_factory=dict)
 
 
 def write_report(folder: Path, report: Report) -> None:
-    """Write `report.json` and the pictures (or pages) beside it."""
+    """Write `report.json`, and the pictures (or pages) and tables (Parquet) beside it."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, picture in report.pictures.items():
         (folder / name).write_bytes(picture)
+    for name, table in report.tables.items():
+        pq.write_table(table, folder / name)
     write_json(folder / "report.json", report.numbers)
     seal(folder, "report")
 
@@ -29,3 +48,14 @@ def read_report(folder: Path) -> dict[str, Any]:
     unseal(folder, "report")
     numbers: dict[str, Any] = read_json(folder / "report.json")
     return numbers
+
+
+def line_table(lines: Iterable[dict[str, Any]]) -> pa.Table:
+    """The files' lines of an ingest report as a table, columns of LINES; few lines are in memory as dictionaries."""
+    rest = iter(lines)
+    tables = [LINES.empty_table()]
+    while some := list(islice(rest, LINES_AT_ONCE)):
+        columns = {name: [line.get(name) for line in some] for name in LINES.names}
+        columns["measures"] = [sorted((line.get("measures") or {}).items()) for line in some]
+        tables.append(pa.table(columns, schema=LINES))
+    return pa.concat_tables(tables).combine_chunks()

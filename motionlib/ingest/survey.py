@@ -1,36 +1,40 @@
 """Judging whole deliveries: file after file in a fixed order, on all cores, one broken file never stopping the rest."""
 
-import os
-from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass
-from multiprocessing import get_context
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from motionlib.artifacts import ClipInfo
-from motionlib.ingest.captions import Label
+import numpy as np
+
+from motionlib.artifacts import BadArtifactError, ClipInfo, library_fingerprints
 from motionlib.ingest.containers import is_archive
 from motionlib.ingest.deliveries import Delivery, delivery_name, open_delivery
-from motionlib.ingest.judge import Judged, judge
-from motionlib.ingest.quality import REASONS, BadMotionError
-from motionlib.ingest.source import Source
+from motionlib.ingest.duplicates import settle
+from motionlib.ingest.judge import Judged
+from motionlib.ingest.lines import Job, Line, Tally, file_line, hours, judge_job, tally, with_finding
+from motionlib.parallel import map_ordered
 from motionlib.params import Ingest
 
-PARALLEL_FROM = 100 << 20  # bytes; below it starting processes costs more than it gains
-MAX_WORKERS = 16
+PARALLEL_FROM = 32 << 20  # bytes; below it starting processes costs more than it gains
+JOBS_AT_ONCE = 8  # files that travel to a process together
 SHOWN_PROBLEMS = 50  # per delivery; all are counted
+LIBRARY = Path("data/clips")
 DEFAULTS = Ingest(min_seconds=0.5, max_fps=480.0)  # of `motionlib check` outside a project
-
-Job = tuple[ClipInfo, Label, Source | BadMotionError]
 
 
 @dataclass(frozen=True, eq=False)
 class Survey:
-    """Opened deliveries, and the archives that could not be opened, by file name."""
+    """Opened deliveries, and the archives that could not be opened, by file name.
+
+    Attributes:
+        places: Where each delivery lies.
+    """
 
     deliveries: tuple[Delivery, ...]
     broken: dict[str, str]
+    places: tuple[Path, ...] = field(default=())
 
     @property
     def file_count(self) -> int:
@@ -45,67 +49,58 @@ class Survey:
 
 def survey(paths: Iterable[Path]) -> Survey:
     """Open deliveries; an archive that cannot be opened becomes one quarantined file."""
-    deliveries, broken = [], {}
+    deliveries, places, broken = [], [], {}
     for path in paths:
         try:
             deliveries.append(open_delivery(path))
+            places.append(path)
         except ValueError as error:
             broken[path.name] = str(error)
-    return Survey(tuple(deliveries), broken)
+    return Survey(tuple(deliveries), broken, tuple(places))
 
 
 def judge_all(found: Survey, settings: Ingest) -> Iterator[tuple[ClipInfo, Judged]]:
     """Every file's verdict, in the order of deliveries and their files, whatever the number of cores."""
+    yield from broken_archives(found)
+    jobs = (job for delivery in found.deliveries for job in delivery.read(settings.body_models_folder))
+    yield from judge_jobs(jobs, settings, found.byte_count)
+
+
+def broken_archives(found: Survey) -> Iterator[tuple[ClipInfo, Judged]]:
+    """A line for each archive that could not be opened."""
     for file, message in found.broken.items():
         info = ClipInfo(id=file, file=file, delivery=delivery_name(Path(file)))
         yield info, Judged("quarantine", ("unreadable",), (f"unreadable: {message}",))
-    jobs = (job for delivery in found.deliveries for job in delivery.read())
-    workers = min(len(os.sched_getaffinity(0)), MAX_WORKERS, found.file_count)
-    if workers < 2 or found.byte_count < PARALLEL_FROM:
-        for job in jobs:
-            yield _judge_job(job, settings)
-        return
-    yield from _on_all_cores(jobs, settings, workers)
 
 
-def file_line(info: ClipInfo, judged: Judged) -> dict[str, object]:
-    """One file's line of a report."""
-    return {
-        "path": info.file,
-        "id": info.id,
-        "verdict": judged.verdict,
-        "reasons": list(judged.reasons),
-        "messages": list(judged.messages),
-        "licence": judged.clip.info.licence if judged.clip else info.licence,
-        "captions": len(judged.clip.info.captions) if judged.clip else 0,
-        **judged.facts,
-    }
+def judge_jobs(jobs: Iterable[Job], settings: Ingest, byte_count: int) -> Iterator[tuple[ClipInfo, Judged]]:
+    """Verdicts of files in their order, `byte_count` bytes in all; few of them are in memory at a time."""
+
+    def failed(job: Job, reason: str) -> tuple[ClipInfo, Judged]:
+        limit = f"; ingest.seconds_per_file is {settings.seconds_per_file:g}" if reason == "took_too_long" else ""
+        return job[0], Judged("quarantine", (reason,), (f"{reason}: reading {job[0].file} was given up{limit}",))
+
+    return map_ordered(
+        partial(judge_job, settings=settings),
+        jobs,
+        seconds=settings.seconds_per_file,
+        batch=JOBS_AT_ONCE,
+        worth=byte_count >= PARALLEL_FROM,
+        failed=failed,
+    )
 
 
-def summary(found: Survey, lines: list[dict[str, object]]) -> dict[str, object]:
-    """Counts over all files, per delivery and per licence."""
-    verdicts = Counter(str(line["verdict"]) for line in lines)
-    reasons = reason_counts(lines)
-    kept = [line for line in lines if line["verdict"] != "quarantine"]
-    return {
-        "count": {"files": len(lines), **{key: verdicts[key] for key in ("accept", "repair", "quarantine")}},
-        "frames": sum(int(str(line["frames"])) for line in kept),
-        "hours": round(_seconds(kept) / 3600, 6),
-        "captions": sum(int(str(line["captions"])) for line in kept),
-        "reasons": reasons,
-        "meaning": {reason: REASONS[reason] for reason in reasons},
-        "licences": {licence or "unknown": part for licence, part in _by(kept, "licence").items()},
-        "deliveries": {delivery.name: _delivery_line(delivery, kept) for delivery in found.deliveries},
-    }
+def summary(found: Survey, counted: Tally) -> Line:
+    """Counts over all files, per licence and per delivery."""
+    deliveries = {delivery.name: _delivery_line(delivery, counted) for delivery in found.deliveries}
+    return {**counted.numbers(), "deliveries": deliveries}
 
 
-def reason_counts(lines: list[dict[str, object]]) -> dict[str, int]:
-    """How many files each reason was given for, by reason."""
-    return dict(sorted(Counter(str(reason) for line in lines for reason in _listed(line["reasons"])).items()))
-
-
-def check_delivery(path: Path, settings: Ingest = DEFAULTS) -> dict[str, object]:
+def check_delivery(path: Path, settings: Ingest = DEFAULTS, library: Path | None = LIBRARY) -> dict[str, Any]:
     """Judge a folder, an archive or a single file without changing anything.
+
+    Args:
+        library: data/clips, in which the same motion is looked for; None, or none there: only in the delivery itself.
 
     Returns:
         JSON: `files` (path, verdict, reasons, messages, licence, facts) and the same summary as the `ingest` report.
@@ -118,58 +113,40 @@ def check_delivery(path: Path, settings: Ingest = DEFAULTS) -> dict[str, object]
     found = survey([path])
     if not found.file_count:
         raise ValueError(f"{path}: no motion file in it")
-    lines = [file_line(info, judged) for info, judged in judge_all(found, settings)]
+    verdicts = []
+    for info, judged in judge_all(found, settings):
+        landmarks = judged.fingerprint if judged.clip is not None else np.zeros((0, 2), np.int64)
+        verdicts.append((file_line(info, judged), landmarks))
+    findings = _findings(verdicts, settings, library)
+    lines = [with_finding(line, findings.get(number)) for number, (line, _) in enumerate(verdicts)]
     whole = path.is_dir() or is_archive(path)
     for line in lines:  # as seen from the path that was given, not from data/raw
         inside = str(line["path"]).partition("/")[2]
         line["path"] = str(path / inside) if whole and inside else str(path)
-    return {"files": lines, **summary(found, lines)}
+    return {"files": lines, **summary(found, tally(lines))}
 
 
-def _judge_job(job: Job, settings: Ingest) -> tuple[ClipInfo, Judged]:
-    info, label, source = job
-    if isinstance(source, BadMotionError):
-        return info, Judged("quarantine", (source.reason,), (f"{source.reason}: {source}",))
-    return info, judge(source, info, label, settings)
+def _findings(verdicts: list[tuple[Line, Any]], settings: Ingest, library: Path | None) -> dict[int, tuple[str, str]]:
+    """What the library, and then the files before it, say of each file."""
+    new = {line["id"] for line, _ in verdicts}
+    try:
+        known = library_fingerprints(library) if library is not None and library.is_dir() else {}
+    except BadArtifactError:
+        known = {}
+    known = {clip_id: landmarks for clip_id, landmarks in known.items() if clip_id not in new}
+    ids = [*known, *(str(line["id"]) for line, _ in verdicts)]
+    landmarks = [*known.values(), *(landmarks for _, landmarks in verdicts)]
+    settled = settle(ids, landmarks, settings.judging)
+    return {number - len(known): said for number, said in settled.findings.items() if number >= len(known)}
 
 
-def _on_all_cores(jobs: Iterator[Job], settings: Ingest, workers: int) -> Iterator[tuple[ClipInfo, Judged]]:
-    """Results in order, at most four files per worker in memory."""
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        running: deque[Future[tuple[ClipInfo, Judged]]] = deque()
-        for job in jobs:
-            running.append(pool.submit(_judge_job, job, settings))
-            if len(running) >= 4 * workers:
-                yield running.popleft().result()
-        while running:
-            yield running.popleft().result()
-
-
-def _delivery_line(delivery: Delivery, kept: list[dict[str, object]]) -> dict[str, object]:
-    own = [line for line in kept if str(line["id"]).startswith(delivery.name + "/")]
+def _delivery_line(delivery: Delivery, counted: Tally) -> Line:
+    files, seconds = counted.deliveries.get(delivery.name, [0, 0.0])
     return {
         "files": len(delivery.motions),
-        "kept": len(own),
-        "hours": round(_seconds(own) / 3600, 6),
+        "kept": files,
+        "hours": hours(seconds),
         "problems": len(delivery.problems),
         "first_problems": list(delivery.problems[:SHOWN_PROBLEMS]),
         "other_files": delivery.others,
     }
-
-
-def _by(lines: list[dict[str, object]], key: str) -> dict[str, dict[str, float]]:
-    groups: dict[str, list[dict[str, object]]] = {}
-    for line in lines:
-        groups.setdefault(str(line[key]), []).append(line)
-    return {
-        name: {"files": len(group), "hours": round(_seconds(group) / 3600, 6)} for name, group in sorted(groups.items())
-    }
-
-
-def _seconds(lines: list[dict[str, object]]) -> float:
-    return sum(float(str(line["seconds"])) for line in lines)
-
-
-def _listed(value: object) -> list[object]:
-    assert isinstance(value, list)
-    return value

@@ -45,9 +45,9 @@ def write_some_features(folder: Path) -> None:
         (FeatureClip("b", 5, 1, "test", False, "d", "s", "run", "", "MIT"), np.full((1, 3), 3, np.float32)),
     ]
     items = [
-        Item("b", 0, 1, "runs", 1, "test", "lab"),
-        Item("a", 1, 2, "walks", 0, "train", "lab"),
-        Item("M:a", 0, 3, "walks", 0, "train", "lab"),
+        Item("b", 0, 1, "runs", 0, "test", "lab"),
+        Item("a", 1, 2, "walks", 1, "train", "lab"),
+        Item("M:a", 0, 3, "walks", 1, "train", "lab"),
     ]
     mean, std = np.zeros(3, np.float32), np.ones(3, np.float32)
     artifacts.write_features(folder, clips, items, mean=mean, std=std, fps=20.0, mode="compat")
@@ -80,12 +80,16 @@ READERS = {
 }
 
 
+def contents(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
 @pytest.mark.parametrize("kind", WRITERS)
 def test_writing_twice_gives_the_same_bytes(kind: str, tmp_path: Path):
     for name in ("one", "two"):
         WRITERS[kind](tmp_path / name)
-    files = sorted(path.name for path in (tmp_path / "one").iterdir())
-    assert files == sorted(path.name for path in (tmp_path / "two").iterdir())
+    files = contents(tmp_path / "one")
+    assert files == contents(tmp_path / "two")
     for name in files:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
 
@@ -107,8 +111,7 @@ def test_a_folder_without_manifest_is_half_written(kind: str, tmp_path: Path):
 @pytest.mark.parametrize("kind", WRITERS)
 def test_a_truncated_or_missing_file_is_named(kind: str, tmp_path: Path):
     WRITERS[kind](tmp_path)
-    victims = [path for path in sorted(tmp_path.iterdir()) if path.name != artifacts.MANIFEST]
-    for victim in victims:
+    for victim in [tmp_path / name for name in contents(tmp_path) if name != artifacts.MANIFEST]:
         content = victim.read_bytes()
         victim.write_bytes(content[:-1])
         with pytest.raises(BadArtifactError, match=victim.name):
@@ -134,7 +137,6 @@ def test_clips_come_back_as_they_were_written(tmp_path: Path):
     library = artifacts.read_clips(tmp_path)
 
     assert len(library) == 3
-    assert len(library.skeletons) == 2
     for one, other in zip(library, written, strict=True):
         assert (one.info, one.fps, one.frame_count) == (other.info, other.fps, other.frame_count)
         assert one.skeleton.names == other.skeleton.names
@@ -172,7 +174,7 @@ def test_features_are_found_by_clip_item_and_split(tmp_path: Path):
     np.testing.assert_array_equal(features.of_item(features.items[1]), np.full((1, 3), 1))
     assert [clip.id for clip in features.split("train")] == ["a", "M:a"]
     assert [clip.id for clip in features.split("train", "test", mirror=False)] == ["a", "b"]
-    assert features.captions() == artifacts.read_captions(tmp_path) == ["walks", "runs"]
+    assert features.captions() == artifacts.read_captions(tmp_path) == ["runs", "walks"]
 
 
 def test_rows_that_do_not_lie_where_their_table_says_are_refused(tmp_path: Path):
@@ -192,10 +194,12 @@ def test_rows_that_do_not_lie_where_their_table_says_are_refused(tmp_path: Path)
 
 def test_rows_of_another_width_are_refused(tmp_path: Path):
     write_some_features(tmp_path)
-    np.save(tmp_path / "features.npy", np.zeros((6, 4), np.float32))
-    artifacts.seal(tmp_path, "features", fps=20.0, mode="compat", dimensions=3)
+    (rows,) = tmp_path.glob("shards/*/features.npy")
+    np.save(rows, np.zeros((6, 4), np.float32))
+    artifacts.seal(tmp_path, "features", fps=20.0, mode="compat", dimensions=3, shards=[rows.parent.name])
+    features = artifacts.read_features(tmp_path)
     with pytest.raises(BadArtifactError, match=r"\(6, 4\)"):
-        artifacts.read_features(tmp_path)
+        features.of(features.clips[0])
 
 
 def test_text_comes_back_with_the_words_of_each_caption(tmp_path: Path):
