@@ -14,6 +14,7 @@ from motionlib.body import kinematics
 from motionlib.normalize import batched_bones as kernel
 from motionlib.normalize.batched_body import BLOCK, Body, angle, blocks, body, is_level, packed, smoothed
 from motionlib.normalize.batched_bones import Plan, Real
+from motionlib.normalize.batched_rows import fill_joints, fill_root
 from motionlib.normalize.layout import HUMANML3D, Layout
 
 FloatArray = NDArray[np.float64]
@@ -165,13 +166,11 @@ def _fill(rows: Float32, found: Body, heading: FloatArray, edges: Int64, thresho
     clip = frame = 0
     for a, b in blocks(frames - 1):
         part, turns, seen = columns[:, : b - a], matrices[..., : b - a], slice(a, b + 1)
-        cosine, sine = np.cos(heading[seen]), np.sin(heading[seen])
-        faced = cosine.astype(np.float32), sine.astype(np.float32)
         opening[a:b] = kernel.swing_matrices(found.directions[:, :, a:b], plan, turns).min(axis=0)
-        local = part[layout.groups["rot6d"]].reshape(-1, 2, 3, b - a)
-        kernel.local_rot6d(turns, (faced[0][:-1], faced[1][:-1]), plan, local)
-        _fill_root(part, found.root[:, seen], heading[seen], cosine, sine, layout)
-        _fill_joints(part, found.pose[:, :, seen], found.root[:, seen], faced, threshold, layout)
+        kernel.local_rot6d(turns, heading[a:b], plan, part[layout.groups["rot6d"]].reshape(-1, 2, 3, b - a))
+        fill_root(part, found.root[:, seen], heading[seen], layout)
+        moved = fill_joints(part, found.pose[:, :, seen], found.root[:, seen], heading[seen], layout)
+        part[layout.groups["contacts"]] = moved < threshold
         while frame < b:  # every clip loses its last frame
             stop = min(int(edges[clip + 1]) - 1, b)
             rows[frame - clip : stop - clip] = part[:, frame - a : stop - a].T
@@ -179,33 +178,3 @@ def _fill(rows: Float32, found: Body, heading: FloatArray, edges: Int64, thresho
             if stop == edges[clip + 1] - 1:
                 frame, clip = stop + 1, clip + 1
     return opening
-
-
-def _fill_root(
-    part: Float32, root: FloatArray, heading: FloatArray, cosine: FloatArray, sine: FloatArray, layout: Layout
-) -> None:
-    """Root groups of n rows; all arguments but `part` (D, n) have one frame more."""
-    groups = layout.groups
-    part[groups["root_turn"]] = np.arcsin(np.sin((heading[:-1] - heading[1:]) / 2.0))
-    step = np.diff(root)
-    x, z = np.empty_like(step[0]), np.empty_like(step[0])
-    kernel.turn(step[0], step[2], cosine[1:], sine[1:], x, z)
-    part[groups["root_velocity"]] = x, z
-    part[groups["root_height"]] = root[1, :-1]
-
-
-def _fill_joints(
-    part: Float32, pose: Real, root: FloatArray, faced: tuple[Real, Real], threshold: float, layout: Layout
-) -> None:
-    """Positions, velocities and contacts of n rows; all arguments but `part` (D, n) have one frame more."""
-    count = part.shape[1]
-    groups, cosine, sine = layout.groups, faced[0][:-1], faced[1][:-1]
-    local = part[groups["ric"]].reshape(-1, 3, count).transpose(1, 0, 2)
-    kernel.turn(pose[0, 1:, :-1], pose[2, 1:, :-1], cosine, sine, local[0], local[2])
-    np.add(pose[1, 1:, :-1], root[1, :-1].astype(np.float32), out=local[1])
-    step = pose[:, :, 1:] - pose[:, :, :-1]
-    step += np.diff(root).astype(np.float32)[:, None]
-    moved = part[groups["velocity"]].reshape(-1, 3, count).transpose(1, 0, 2)
-    kernel.turn(step[0], step[2], cosine, sine, moved[0], moved[2])
-    moved[1] = step[1]
-    part[groups["contacts"]] = kernel.sum_of_squares(step[:, layout.feet]) < threshold

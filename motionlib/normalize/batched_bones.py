@@ -134,12 +134,12 @@ def swing_matrices(directions: Real, plan: Plan, out: Real) -> Real:
     return opening
 
 
-def local_rot6d(matrices: Real, heading: tuple[Real, Real], plan: Plan, out: Real) -> None:
+def local_rot6d(matrices: Real, heading: Real, plan: Plan, out: Real) -> None:
     """Fill `out` (J - 1, 2, 3, n), joint by joint, with two columns of each swing seen from its base in the chain.
 
-    `heading` is cosine and sine (n,) of the root's; `matrices` are those of `swing_matrices`.
+    `heading` (n,) radians is the root's; `matrices` are those of `swing_matrices`.
     """
-    cosine, sine = heading
+    cosine, sine = np.cos(heading).astype(out.dtype), np.sin(heading).astype(out.dtype)
     for joint in plan.from_root:
         columns, here = matrices[:2, :, plan.slot[joint]], out[joint - 1]
         turn(columns[:, 2], columns[:, 0], cosine, sine, here[:, 2], here[:, 0])
