@@ -12,7 +12,6 @@ import numpy as np
 from motionlib.body import rotations
 from motionlib.ingest.gltf_document import Document, Item
 from motionlib.ingest.quality import BadMotionError
-from motionlib.rig.mapping import told
 from motionlib.rig.raw import FloatArray
 
 MAX_NODES = 16_384
@@ -21,6 +20,7 @@ MAX_JOINTS = 1024
 MAX_SKIN_JOINTS = 32_768  # in all skins together
 MIN_BODY = 10  # joints; a trunk, two arms and two legs of two bones each
 CARRIED = 0.4  # of a body's longest chain: a child that hangs further from its parent is a body below a carrier
+AT_ONE_PLACE = 1e-3  # of that chain
 UNEVEN_SCALE = 1e-3  # relative
 
 
@@ -139,13 +139,12 @@ def find_body(document: Document, forest: Forest, moved: Collection[int]) -> Bod
     """
     groups = _skinned(document, forest) or _trees(forest, moved)
     moving = [group for group in groups if group & set(moved)]
-    bodies = [group for group in moving if len(group) >= MIN_BODY] or moving[:1]
+    bodies = [group for group in moving if len(group) >= MIN_BODY] or sorted(moving, key=len)[-1:]
     if not bodies:
         raise BadMotionError("not_motion", "the animation moves no joint")
     if len(bodies) > 1:
         raise _several([min(group, key=forest.order.index) for group in bodies], forest)
-    top = forest.common(bodies[0])
-    root = _without_carriers(forest, top)
+    root = _without_carriers(forest, forest.common(bodies[0]), bodies[0])
     members = [node for node in forest.below(root) if not _is_decor(forest, node)]
     if len(members) > MAX_JOINTS:
         raise BadMotionError("too_many_joints", f"{len(members)} joints, at most {MAX_JOINTS} are read")
@@ -216,22 +215,23 @@ def _skinned(document: Document, forest: Forest) -> list[set[int]]:
 
 
 def _trees(forest: Forest, moved: Collection[int]) -> list[set[int]]:
-    """Moved nodes by the tree that they are in."""
+    """The trees in which a node is moved: their top and what is moved."""
     trees: dict[int, set[int]] = {}
     for node in sorted(moved):
-        trees.setdefault(forest.above(node)[0], set()).add(node)
+        top = forest.above(node)[0]
+        trees.setdefault(top, {top}).add(node)
     return list(trees.values())
 
 
-def _without_carriers(forest: Forest, top: int) -> int:
+def _without_carriers(forest: Forest, top: int, joints: Collection[int]) -> int:
     """The body's own root: below nodes that only carry it, such as an armature or a root-motion bone at the floor."""
     while True:
         children = [child for child in forest.nodes[top].children if not _is_decor(forest, child)]
         heavy = [child for child in children if forest.size[child] >= MIN_BODY]
         if len(heavy) != 1:
             return top
-        away = float(np.linalg.norm(forest.nodes[heavy[0]].translation))
-        if len(children) > 1 and away < CARRIED * _longest_chain(forest, heavy[0]):
+        away = float(np.linalg.norm(forest.nodes[heavy[0]].translation)) / max(_longest_chain(forest, heavy[0]), 1e-9)
+        if len(children) > 1 and away < CARRIED and (top in joints or away > AT_ONE_PLACE):
             return top
         top = heavy[0]
 
@@ -252,7 +252,7 @@ def _is_decor(forest: Forest, node: int) -> bool:
 
 
 def _holds_head(forest: Forest, node: int) -> bool:
-    return any(told(forest.nodes[joint].name) == ("", "head") for joint in forest.below(node))
+    return any("head" in forest.nodes[joint].name.lower() for joint in forest.below(node))
 
 
 def _several(roots: list[int], forest: Forest) -> BadMotionError:
