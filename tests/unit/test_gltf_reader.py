@@ -190,10 +190,11 @@ def test_interleaved_values_are_taken_by_their_stride():
 
 def test_a_matrix_is_taken_apart():
     turn = [0, 0, -2, 0, 0, 2, 0, 0, 2, 0, 0, 0, 7, 0, 0, 1]  # twice as large, 90 degrees about y, at x = 7
-    file = File(
-        {"name": "holder", "matrix": turn, "children": [1]}, {"name": "hips", "children": [2]}, {"name": "knee"}
+    file = with_ribs(
+        {"name": "holder", "matrix": turn, "children": [1]},
+        {"name": "hips", "children": [2]},
+        {"name": "knee", "translation": [0, 0, 1]},
     )
-    file.document["nodes"][2]["translation"] = [0, 0, 1]
     motion = file.track(1, "translation", frames(2), [[0, 0, 0], [0, 0, 1]]).track(
         2, "rotation", frames(2), [IDENTITY] * 2
     )
