@@ -30,7 +30,7 @@ class Judging(Section):
     """Thresholds of `ingest.judge`; docs/judging.md shows where each stands among the takes of real libraries."""
 
     leap_speed: PositiveFloat = Field(default=20.0, description="m/s; sprinters reach 12.4: a root faster than it leaps")
-    pop_speed: PositiveFloat = Field(default=25.0, description="m/s; a joint seen from the pelvis, in one frame only")
+    pop_speed: PositiveFloat = Field(default=12.0, description="m/s; a joint seen from the pelvis, in one frame only")
     spike_metres: PositiveFloat = Field(default=0.06, description="m; a joint out and back within 3 frames")
     duplicate_share: PositiveFloat = Field(
         default=0.9, le=1.0, description="of the longer take that must be the same motion; below it: a crop"
@@ -72,6 +72,9 @@ class Normalize(Section):
     test_share: PositiveFloat = Field(lt=0.5, description="share of takes held out for test")
     val_share: PositiveFloat = Field(lt=0.5, description="share of takes held out for validation")
     split_seed: int = Field(description="another number gives another split")
+    group_by: Literal["take", "subject"] = Field(
+        default="take", description="what stays on one side of the split: takes that share motion, or whole subjects"
+    )
 
     @model_validator(mode="after")
     def _pieces_are_long_enough(self) -> "Normalize":
@@ -156,6 +159,9 @@ class Evaluate(Section):
     """Parameters of the `evaluate` stage."""
 
     evaluator: str = Field(description="the key of `evaluators` whose scores lead every table and stand before the gate")
+    protocol: Literal["sound", "published"] = Field(
+        description="sound: FID only where it means something; published: as the tables, flaws included"
+    )
     repeats: PositiveInt = Field(description="how often sampled metrics are repeated")
     resamples: PositiveInt = Field(description="bootstrap resamples of an interval")
     batch: PositiveInt = Field(description="pool of a retrieval; 32 as published")
