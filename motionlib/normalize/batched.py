@@ -62,18 +62,27 @@ def extract_packed(
 
 
 def checked(joints: ArrayLike, layout: Layout) -> FloatArray:
-    """Joints as an array, after checking that every bone can be retargeted.
+    """`finite` joints, after checking that every bone can be retargeted.
 
     Raises:
-        ValueError: If they are not (T, J, 3) with T >= 2; or naming joint and frame of a number that is not finite or a
-            bone without length.
+        ValueError: As `finite`; or naming joint and frame of a bone without length.
+    """
+    positions = finite(joints, layout)
+    kinematics.check_bones(kinematics.bones(positions, layout.parents), layout.names)
+    return positions
+
+
+def finite(joints: ArrayLike, layout: Layout) -> FloatArray:
+    """Joints (T, J, 3) as float64.
+
+    Raises:
+        ValueError: If they are not (T, J, 3) with T >= 2, or naming joint and frame of a number that is not finite.
     """
     positions = _shaped(joints, layout).astype(np.float64)
     bad = ~np.isfinite(positions).all(axis=-1)
     if bad.any():
         frame, joint = np.argwhere(bad)[0]
         raise ValueError(f"frame {frame}: joint {layout.names[joint]!r} is not finite")
-    kinematics.check_bones(kinematics.bones(positions, layout.parents), layout.names)
     return positions
 
 
