@@ -7,7 +7,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from motionlib.artifacts import FeatureSet, TextTable
-from motionlib.evaluation import scores
+from motionlib.evaluation import likeness, scores
 from motionlib.evaluation.embedded import Embedded
 from motionlib.evaluation.evaluator import Evaluator
 from motionlib.evaluation.scores import Protocol
@@ -27,10 +27,10 @@ def anchors(model: Evaluator, features: FeatureSet, text: TextTable, protocol: P
         "evaluator": model.id,
         "n": len(test.pairs),
         "captions": len(test.text),
-        "protocol": protocol._asdict(),
+        "protocol": protocol.facts(test.pairs),
         **scores.retrieval_report(scores.ask(test.pairs, test.text, test.real_cases, protocol), protocol),
-        "diversity": scores.distribution_report(test.pairs, test.real, test.real_cases, protocol)["diversity"],
-        "halves": scores.halves_report(test.real, protocol),
+        "diversity": likeness.likeness_report(test.pairs, test.real, test.real_cases, protocol)["diversity"],
+        "halves": likeness.halves_report(test.real, protocol),
         "gallery": scores.gallery_report(test.pairs, test.text, test.real),
     }
     seen = scores.ask(train.pairs, train.text, train.real_cases, protocol._replace(repeats=1))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motionlib.artifacts import FeatureSet, Float32
-from motionlib.evaluation import distribution, intervals, scores
+from motionlib.evaluation import distribution, intervals, likeness, scores
 from motionlib.evaluation.embedded import Embedded
 from motionlib.evaluation.evaluator import Evaluator
 from motionlib.evaluation.physics import Physics, horizontal_speed, physics, root_height_range
@@ -47,7 +47,7 @@ def score(
         "cases": len(motions),
         "seconds": round(float(np.mean([len(motion) for motion in motions])) / fps, DIGITS),
         **scores.retrieval_report(scores.ask(test.pairs, test.text, embedded, protocol), protocol),
-        **scores.distribution_report(test.pairs, test.real, embedded, protocol),
+        **likeness.likeness_report(test.pairs, test.real, embedded, protocol),
         "physics": physics_report(motions, fps, protocol),
     }
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from motionlib.artifacts import FeatureSet, Float32, TextTable
-from motionlib.evaluation import generated, scores
+from motionlib.evaluation import generated, likeness
 from motionlib.evaluation.embedded import Embedded
 from motionlib.evaluation.evaluator import Evaluator
 from motionlib.evaluation.generated import Generate
@@ -20,6 +20,7 @@ from motionlib.training import png
 
 SHOWN_CLIPS = 6  # held-out motions on the run's page
 GENERATED_EACH = 3  # motions generated for each of their captions
+THOUSAND = 1000.0  # by which KID is shown
 SETS = {"real": "real", "reconstruction": "reconstructed", "generation": "generated"}
 
 
@@ -73,7 +74,7 @@ def judged(
     numbers = _scored(models[leading], test, made, fps, protocol)
     numbers["reconstruction"] = {**kept.numbers, **numbers["reconstruction"]}
     numbers["generation"]["contrast"] = generated.contrast(generate, fps, protocol)
-    numbers["protocol"] = protocol._asdict()
+    numbers["protocol"] = protocol.facts(test.pairs)
     numbers["others"] = {
         name: _scored(model, Embedded.of(model, features, table, "test"), made, fps, protocol)
         for name, model in sorted(models.items())
@@ -105,7 +106,7 @@ def _scored(model: Evaluator, test: Embedded, made: _Made, fps: float, protocol:
 
     return {
         "evaluator": model.id,
-        "real": {**score(made.real), "halves": scores.halves_report(test.real, protocol)},
+        "real": {**score(made.real), "halves": likeness.halves_report(test.real, protocol)},
         "reconstruction": score(made.reconstructed),
         "generation": {
             "true_length": score(made.true_length) | {"policy": generated.POLICIES["true_length"]},
@@ -143,8 +144,12 @@ def headline(numbers: Mapping[str, Any]) -> dict[str, float]:
     return {
         "mpjpe_mm": kept["mpjpe_mm"]["mean"],
         "mpjpe_over_mean_pose": kept["mpjpe_over_mean_pose"]["mean"],
-        "reconstruction_fid": kept["fid"]["mean"],
-        "generation_fid": made["fid"]["mean"],
+        **{
+            f"{name}_{score}": numbers[score]["mean"]
+            for name, numbers in (("reconstruction", kept), ("generation", made))
+            for score in ("kid", "fid")
+            if score in numbers
+        },
         "generation_r_precision_1": made["r_precision"][0]["mean"],
         "generation_times_chance_aware_1": made["times_chance_aware"][0]["mean"],
         "real_r_precision_1": numbers["real"]["r_precision"][0]["mean"],
@@ -165,9 +170,9 @@ def picture(numbers: Mapping[str, Any]) -> bytes:
     _bars(panels[0], {label: one["r_precision_aware"][0] for label, one in sets.items()}, 100.0)
     panels[0].axhline(100 * sets["real"]["chance_aware"][0], color="k", linestyle="--", linewidth=1)
     panels[0].set_title("Captions that find the motion first, %\n(duplicates counted right; dashed: chance)")
-    halves = {"real halves": numbers["real"]["halves"].get("fid")}
-    _bars(panels[1], {k: v for k, v in halves.items() if v} | {k: v["fid"] for k, v in sets.items() if k != "real"})
-    panels[1].set_title(f"FID, {numbers['real']['n']} motions (halves: half as many)")
+    far = {"real halves": numbers["real"]["halves"]} | {label: one for label, one in sets.items() if label != "real"}
+    _bars(panels[1], {label: one["kid"] for label, one in far.items() if "kid" in one}, THOUSAND)
+    panels[1].set_title(f"KID x 1000, {numbers['real']['n']} motions (halves: half as many)")
     errors = {"mean pose": "mean_pose_mm", "nearest training frame": "nearest_frame_mm", "tokenizer": "mpjpe_mm"}
     _bars(panels[2], {label: kept[key] for label, key in errors.items()})
     panels[2].set_title("Joint error on held-out clips, mm")

@@ -1,17 +1,19 @@
-"""The published protocol over a set of captioned motions: R-precision, MM-Dist, FID, KID, Diversity, repeated.
+"""How well text and motion find each other, repeated over drawn captions and pools: R-precision, MM-Dist, gallery.
 
 Source: Guo et al., CVPR 2022, section 6: every repeat draws a caption per motion and other pools. Departures: intervals
 of retrieval are bootstrapped over clips (the published ones know only the noise of the repeats), and the
 duplicate-aware rate stands beside the published one, with its chance level.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from motionlib.evaluation import distribution, intervals, matching
+from motionlib.evaluation import intervals, matching
 from motionlib.evaluation.intervals import Interval
 from motionlib.evaluation.pairs import Pairs
 from motionlib.params import Evaluate
@@ -20,21 +22,38 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 GALLERY_TOP = (1, 2, 3, 5, 10)  # TMR, Petrovich et al., ICCV 2023
 DIGITS = 6  # of reported numbers
-SMALLEST_HALF = 2  # motions that have a covariance
 
 
 class Protocol(NamedTuple):
-    """How often and with what: `repeats` of drawn captions and pools, `pool` size, `resamples`, `seed`."""
+    """How often and with what: `repeats` of drawn captions and pools, `pool` size, `resamples`, `seed`, and by which
+    protocol: `sound` or `published`.
+    """
 
     repeats: int
     pool: int
     resamples: int
     seed: int
+    name: str = "sound"
 
     @classmethod
     def of(cls, settings: Evaluate) -> "Protocol":
         """As params.yaml says under `evaluate`."""
-        return cls(settings.repeats, settings.batch, settings.resamples, settings.seed)
+        return cls(settings.repeats, settings.batch, settings.resamples, settings.seed, settings.protocol)
+
+    def facts(self, pairs: Pairs) -> dict[str, Any]:
+        """All that decides a score besides the model and the evaluator, as it is kept with every score."""
+        pools = [matching.batches(len(pairs), self.pool, self.seed + repeat).tolist() for repeat in range(self.repeats)]
+        drawn = [pairs.draw(self.seed + repeat) for repeat in range(self.repeats)]
+        lists = hashlib.sha256(json.dumps([pools, drawn]).encode()).hexdigest()
+        return {
+            **self._asdict(),
+            "n": len(pairs),
+            "cases": len(pairs.cases),
+            "lists": lists,
+            "captions": "one per motion, drawn anew in every repeat",
+            "text": "raw captions, lower case",
+            "padding": "zeros after each motion's own end, lengths floored to multiples of 4",
+        }
 
 
 class Queries(NamedTuple):
@@ -94,37 +113,6 @@ def retrieval_report(queries: Queries, protocol: Protocol) -> dict[str, Any]:
         "chance_aware": [round(float(queries.chance[:, k].mean()), DIGITS) for k in tops],
         "times_chance_aware": [times_chance(k).report(DIGITS) for k in tops],
         "mm_dist": mean(queries.distance),
-    }
-
-
-def distribution_report(pairs: Pairs, real: Float32, motion: Float32, protocol: Protocol) -> dict[str, Any]:
-    """FID and KID against real motion, and Diversity: mean and 95 % interval over the repeats' draws.
-
-    Args:
-        real: (motions, E). motion: (cases, E).
-    """
-    drawn = [motion[pairs.draw(protocol.seed + repeat)] for repeat in range(protocol.repeats)]
-    seeds = range(protocol.seed, protocol.seed + protocol.repeats)
-    scores = {
-        "fid": [distribution.fid(real, one) for one in drawn],
-        "kid": [distribution.kid(real, one) for one in drawn],
-        "diversity": [distribution.diversity(one, seed) for one, seed in zip(drawn, seeds, strict=True)],
-    }
-    return {name: intervals.over_repeats(np.array(values)).report(DIGITS) for name, values in scores.items()}
-
-
-def halves_report(embeddings: Float32, protocol: Protocol) -> dict[str, Any]:
-    """FID and KID between random halves of one set, over the repeats: what `equal` looks like at N / 2 (N, E)."""
-    half = len(embeddings) // 2
-    if half < SMALLEST_HALF:
-        return {"n": half}
-    orders = [np.random.default_rng(protocol.seed + repeat).permutation(2 * half) for repeat in range(protocol.repeats)]
-    both = [(embeddings[order[:half]], embeddings[order[half:]]) for order in orders]
-    fids, kids = (np.array([score(a, b) for a, b in both]) for score in (distribution.fid, distribution.kid))
-    return {
-        "n": half,
-        "fid": intervals.over_repeats(fids).report(DIGITS),
-        "kid": intervals.over_repeats(kids).report(DIGITS),
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from motionlib.export.numbers import Card, Reports, at, card, shown
 
 SHOWN_ID = 12  # characters of a hash that a person compares
+THOUSAND = 1000.0  # KID is small
 PERCENT, SIGN = 100.0, "\u00a0%"  # a blank that does not break before the sign
 NONE = "–"
 # Columns of the table of scores: heading and place in reports/evaluate.
@@ -23,8 +24,11 @@ SCORES = (
     ("times chance, top 1", "times_chance_aware.0", 1.0, ""),
     ("R-precision top 1, published way", "r_precision.0", PERCENT, SIGN),
     ("MM-Dist", "mm_dist", 1.0, ""),
+    ("KID against real × 1000", "kid", THOUSAND, ""),
     ("FID against real", "fid", 1.0, ""),
-    ("KID against real", "kid", 1.0, ""),
+    ("FID at infinite N", "fid_extrapolated", 1.0, ""),
+    ("density", "density", 1.0, ""),
+    ("coverage of real motion", "coverage", PERCENT, SIGN),
     ("Diversity", "diversity", 1.0, ""),
     ("feet that slide", "physics.skate_ratio", PERCENT, SIGN),
     ("jerk of the joints", "physics.jitter", 1.0, " m/s³"),
@@ -100,8 +104,8 @@ def _score_cards(found: Reports) -> Iterator[Card]:
     pool = f"top 1 of {_show(judged, 'protocol.pool')}; chance {chance}"
     for name, place in (("real", "real"), ("generated", "generation.true_length")):
         yield _short(f"R-precision, {name}", judged, f"{place}.r_precision_aware.0", PERCENT, SIGN, pool)
-    halves = f"halves of the real test set: {_beside(judged, 'real.halves.fid')}"
-    yield _short("FID, generated", judged, "generation.true_length.fid", note=halves)
+    halves = f"halves of the real test set: {_beside(judged, 'real.halves.kid', THOUSAND)}"
+    yield _short("KID × 1000, generated", judged, "generation.true_length.kid", THOUSAND, note=halves)
     judge = str(judged.get("evaluator", NONE))[:SHOWN_ID]
     yield Card("Evaluator", judge, note="scores of another evaluator cannot be compared")
 

@@ -8,6 +8,7 @@ from motionlib import params
 from motionlib.artifacts import BadArtifactError, read_report
 
 MISSING = "–"
+THOUSAND = 1000.0  # KID is small
 # What the summary holds: name -> report and dotted place in it.
 PLACES = {
     "files": ("ingest", "count.files"),
@@ -26,9 +27,11 @@ PLACES = {
     "nats_per_code_unigram": ("train_prior", "held_out.nats_per_code.unigram"),
     "nats_per_code_bigram": ("train_prior", "held_out.nats_per_code.bigram"),
     "nats_over_bigram": ("train_prior", "held_out.prior_over.bigram"),
-    "real_fid_of_halves": ("evaluate", "real.halves.fid"),
+    "real_kid_of_halves": ("evaluate", "real.halves.kid"),
+    "generated_kid": ("evaluate", "generation.true_length.kid"),
+    "reconstructed_kid": ("evaluate", "reconstruction.kid"),
     "generated_fid": ("evaluate", "generation.true_length.fid"),
-    "reconstructed_fid": ("evaluate", "reconstruction.fid"),
+    "generated_coverage": ("evaluate", "generation.true_length.coverage"),
     "real_r_precision": ("evaluate", "real.r_precision_aware.0"),
     "generated_r_precision": ("evaluate", "generation.true_length.r_precision_aware.0"),
     "chance_r_precision": ("evaluate", "real.chance_aware.0"),
@@ -80,7 +83,11 @@ def rows(found: Mapping[str, Any]) -> list[Row]:
         Row("codebook usage", show("codebook_usage", 100, " %"), f"of {show('codebook_size')} codes"),
         Row("perplexity", show("codebook_perplexity"), ""),
         Row("NLL, held out", show("nats_per_code", unit=" nats"), f"{show('nats_over_bigram')} of a bigram's"),
-        Row("FID, generated", show("generated_fid"), f"halves of real motion: {show('real_fid_of_halves')}"),
+        Row(
+            "KID x 1000, generated",
+            show("generated_kid", THOUSAND),
+            f"halves of real motion: {show('real_kid_of_halves', THOUSAND)}",
+        ),
         Row(
             "R-precision, real", show("real_r_precision", 100, " %"), f"chance {show('chance_r_precision', 100, ' %')}"
         ),

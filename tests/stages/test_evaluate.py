@@ -69,7 +69,7 @@ def test_every_evaluator_scores_the_same_motions_and_none_meets_another(folder):
     assert other["evaluator"] == evaluators.load(folder / "models/evaluators/tmr").id != report["evaluator"]
     assert other["generation"]["true_length"]["seconds"] == report["generation"]["true_length"]["seconds"]
     assert other["generation"]["true_length"]["physics"] == report["generation"]["true_length"]["physics"]
-    assert other["generation"]["true_length"]["fid"] != report["generation"]["true_length"]["fid"]
+    assert other["generation"]["true_length"]["kid"] != report["generation"]["true_length"]["kid"]
 
 
 def test_real_motion_is_no_distance_away_from_itself(folder):
