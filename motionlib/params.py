@@ -63,11 +63,15 @@ class Ingest(Section):
 class Normalize(Section):
     """Parameters of the `normalize` stage."""
 
-    mode: Literal["compat"] = Field(description="compat: bit-faithful to the published HumanML3D features")
+    mode: Literal["compat", "exact"] = Field(
+        description="compat: the published HumanML3D features, faults included; exact: without them, see docs/features.md"
+    )
     fps: PositiveFloat = Field(description="Hz every clip is resampled to")
     min_frames: PositiveInt = Field(description="feature rows; shorter clips are left out")
     max_frames: PositiveInt = Field(description="feature rows; longer captioned spans are cropped to this")
     contact_threshold: PositiveFloat = Field(description="m^2 per frame^2; a foot slower than this is on the floor")
+    contact_speed: PositiveFloat = Field(default=0.3, description="exact: m/s below which a low foot stands")
+    contact_height: PositiveFloat = Field(default=0.1, description="exact: m below which a slow toe joint stands")
     mirror: bool = Field(description="add every training clip mirrored, left and right swapped in captions too")
     test_share: PositiveFloat = Field(lt=0.5, description="share of takes held out for test")
     val_share: PositiveFloat = Field(lt=0.5, description="share of takes held out for validation")
