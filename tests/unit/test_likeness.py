@@ -53,9 +53,9 @@ def test_motion_that_stands_apart_is_told_from_real_motion():
     )
 
 
-def test_a_copy_of_the_real_motions_is_no_nearer_than_another_sample():
+def test_copies_of_the_real_motions_are_nearer_than_any_other_sample_could_be():
     found = likeness_report(cases(300), embeddings(0, 300), embeddings(0, 300), SOUND)
-    assert found["kid"]["low"] <= 0.0 <= found["kid"]["high"]
+    assert found["kid"]["high"] < 0.0
 
 
 def test_halves_of_a_small_set_have_no_fid_by_the_sound_protocol():
