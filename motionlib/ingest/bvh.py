@@ -4,25 +4,26 @@ Source: Meredith & Maddock, "Motion Capture File Formats Explained" (2001), sect
 multiply in file order, R = R_1 R_2 R_3. A position channel takes the place of that component of the joint's OFFSET.
 """
 
-import io
 import re
 
 import numpy as np
 
 from motionlib.body import rotations
 from motionlib.body.skeleton import Skeleton
-from motionlib.ingest.bvh_hierarchy import CHANNELS, Hierarchy, read_hierarchy, text
+from motionlib.ingest.bvh_hierarchy import CHANNELS, GAP, Hierarchy, read_hierarchy
 from motionlib.ingest.quality import BadMotionError
+from motionlib.ingest.text_numbers import read_rows, text, without_comments
 from motionlib.rig.raw import FloatArray, RawMotion
 
 MAX_BYTES = 1 << 30  # 1 GiB: ten hours of a 31-joint body at 120 Hz as text
-MAX_VALUE = 1e9  # file units or degrees; larger ones overflow float32 a few steps later
+MAX_HEAD = 1 << 16  # bytes from the word MOTION to the first value; the two lines take 50
 COMMON_RATES = (24.0, 25.0, 30.0, 48.0, 50.0, 60.0, 72.0, 90.0, 100.0, 120.0, 144.0, 200.0, 240.0, 250.0)  # Hz
 WHOLE_RATE_TOLERANCE = 5e-4  # relative: 1 / 0.0333333 is 30 Hz, 29.97 Hz is not
+ADDED_OFFSET = 1e-3  # of a joint's OFFSET: channels that stay below it are zeros which the writer adds to the OFFSET
+BLOCK = 256  # frames whose angles are turned into quaternions at once: they fit a core's cache
 
-_HEAD = re.compile(rb"\s*Frames\s*:\s*(\S*)\s*Frame\s+Time\s*:\s*(\S*)", re.IGNORECASE)
-_NUMERIC = b"0123456789+-.eE \t\r\n\v\f"
-_NOT_FINITE = re.compile(rb"[+-]?(nan|inf|infinity|1\.#\w*)(\(\w*\))?$", re.IGNORECASE)
+_HEAD = re.compile(GAP + rb"Frames\s*:\s*(\S*)" + GAP + rb"Frame\s+Time\s*:\s*(\S*)", re.IGNORECASE)
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def read_bvh(data: bytes) -> RawMotion:
@@ -33,10 +34,11 @@ def read_bvh(data: bytes) -> RawMotion:
     Raises:
         BadMotionError: With a reason code, and the line or the frame.
     """
-    if not data.strip():
-        raise BadMotionError("empty_file", "the file is empty")
     if len(data) > MAX_BYTES:
         raise BadMotionError("too_large", f"the file has {len(data)} bytes, at most {MAX_BYTES} are read")
+    if not data or data.isspace():
+        raise BadMotionError("empty_file", "the file is empty")
+    data = _as_utf_8(data)
     hierarchy = read_hierarchy(data)
     width = sum(len(channels) for channels in hierarchy.channels)
     if not width:
@@ -62,13 +64,21 @@ def frame_rate(frame_time: str) -> tuple[float, bool]:
     return (min(meant, key=lambda rate: abs(rate - fps)), True) if meant else (fps, False)
 
 
+def _as_utf_8(data: bytes) -> bytes:
+    if not data.startswith(_UTF_16):
+        return data
+    try:
+        return data.decode("utf-16").encode("utf-8")
+    except UnicodeError as error:
+        raise BadMotionError("not_bvh", f"the file begins as UTF-16 text but is none: {error}") from None
+
+
 def _motion_head(data: bytes, start: int) -> tuple[int, str, int]:
     """Declared frames, frame time as printed, and where the values begin."""
-    line = data.count(b"\n", 0, start) + 1
-    match = _HEAD.match(data, start)
+    line = (data.count(b"\n", 0, start) or data.count(b"\r", 0, start)) + 1
+    match = _HEAD.match(data, start, start + MAX_HEAD)
     if match is None:
-        seen = b"frames" in data[start : start + 80].lower()
-        reason = "bad_frame_time" if seen else "bad_frame_count"
+        reason = "bad_frame_time" if b"frames" in data[start : start + 80].lower() else "bad_frame_count"
         raise BadMotionError(reason, f"after line {line}: expected `Frames: N` and `Frame Time: SECONDS`")
     count, time = match.group(1), match.group(2)
     if not count.isdigit() or len(count) > 12:
@@ -84,107 +94,85 @@ def _motion_head(data: bytes, start: int) -> tuple[int, str, int]:
 
 def _motion_values(block: bytes, declared: int, width: int) -> FloatArray:
     """(frames, width) numbers as they stand, however the lines are broken."""
-    if block.translate(None, _NUMERIC):
-        raise _bad_token(block, width)
-    try:
-        values = np.loadtxt(io.BytesIO(block), comments=None, ndmin=2) if block.strip() else np.zeros((0, width))
-    except ValueError:  # ragged: frames wrapped over lines, or a broken number
-        values = _by_token(block, width)
-    frames, rest = divmod(values.size, width)
-    if rest or frames != declared:
-        extra = f" and {rest} values of {width} more" if rest else ""
-        raise BadMotionError("frame_count_mismatch", f"{declared} frames declared, {frames} present{extra}")
-    if not frames:
+    values, more = read_rows(without_comments(block), width)
+    if more or len(values) != declared:
+        extra = f" and {more} values of {width} more" if more else ""
+        raise BadMotionError("frame_count_mismatch", f"{declared} frames declared, {len(values)} present{extra}")
+    if not declared:
         raise BadMotionError("no_frames", "the motion part holds no frame")
-    values = values.reshape(frames, width)
-    bad = np.flatnonzero(~(np.abs(values) < MAX_VALUE).all(axis=1))
-    if len(bad):
-        raise BadMotionError("not_finite", f"frame {bad[0]}: a value is infinite or beyond {MAX_VALUE:g}")
     return values
 
 
-def _by_token(block: bytes, width: int) -> FloatArray:
-    try:
-        return np.array(block.split(), dtype=np.bytes_).astype(np.float64)
-    except ValueError:
-        raise _bad_token(block, width) from None
-
-
-def _bad_token(block: bytes, width: int) -> BadMotionError:
-    """The first token that is no finite number, by frame."""
-    for index, token in enumerate(block.split()):
-        if token.translate(None, _NUMERIC) or not _is_number(token):
-            reason = "not_finite" if _NOT_FINITE.match(token) else "bad_number"
-            where = f"frame {index // width}, value {index % width}"
-            return BadMotionError(reason, f"{where}: {text(token[:40])!r} is not a finite number")
-    return BadMotionError("bad_number", "the motion part holds something that is not a number")
-
-
-def _is_number(token: bytes) -> bool:
-    try:
-        float(token)
-    except ValueError:
-        return False
-    return True
-
-
 def _to_motion(hierarchy: Hierarchy, values: FloatArray, fps: float, remarks: tuple[str, ...]) -> RawMotion:
-    frames, joints = len(values), len(hierarchy.names)
-    local = np.empty((frames, joints, 4))
-    local[:] = (1.0, 0.0, 0.0, 0.0)
+    local = _rotations(hierarchy, values)
     offsets = np.array(hierarchy.offsets, dtype=np.float64)
-    stretch, root_pos = np.zeros(joints), np.tile(offsets[0], (frames, 1))
-    moved: dict[int, FloatArray] = {}
-    column = 0
-    for joint, channels in enumerate(hierarchy.channels):
-        block = values[:, column : column + len(channels)]
-        column += len(channels)
-        if any(channel in CHANNELS[3:] for channel in channels):
-            local[:, joint] = _rotation(channels, block)
-        if any(channel in CHANNELS[:3] for channel in channels):
-            moved[joint] = _position(channels, block, offsets[joint])
-    if 0 in moved:
-        root_pos = moved.pop(0)
-    else:
-        remarks += ("no_root_translation",)
-    for joint, track in moved.items():
-        offsets[joint], stretch[joint] = _fold(track, offsets[joint])
+    moving, tracks = _places(hierarchy, values, offsets)
+    stretch = np.zeros(len(offsets))
+    offsets[moving], stretch[moving] = _folded(tracks, offsets[moving])
+    root_pos = tracks[0].T.copy() if 0 in moving else np.tile(offsets[0], (len(values), 1))
+    stretch[0] = 0.0
     names, parents = _unique(hierarchy.names), hierarchy.parents
+    if 0 not in moving:
+        remarks += ("no_root_translation",)
     if names != hierarchy.names:
         remarks += ("names_made_unique",)
-    if parents.count(0) == 1 and 1 in moved and len(hierarchy.channels[1]) == 6:
-        remarks += ("carrier_root_removed",)
-        root_pos = root_pos + rotations.rotate(local[:, 0], moved[1])
+    if parents.count(0) == 1 and 1 in moving and len(hierarchy.channels[1]) >= 6:
+        remarks = (*(remark for remark in remarks if remark != "no_root_translation"), "carrier_root_removed")
+        root_pos = root_pos + rotations.rotate(local[:, 0], tracks[moving.index(1)].T)
         local = np.concatenate([rotations.multiply(local[:, 0], local[:, 1])[:, None], local[:, 2:]], axis=1)
         names, parents = names[1:], tuple(max(parent - 1, -1) for parent in parents[1:])
         offsets, stretch = offsets[1:], np.concatenate([[0.0], stretch[2:]])
-        remarks = tuple(remark for remark in remarks if remark != "no_root_translation")
     offsets[0] = 0.0  # the root's place is root_pos
     return RawMotion(Skeleton(names, parents, offsets), root_pos, local, fps, stretch, remarks)
 
 
-def _position(channels: tuple[str, ...], block: FloatArray, offset: FloatArray) -> FloatArray:
-    """(T, 3) place of a joint in its parent, file units."""
-    track = np.tile(offset, (len(block), 1))
-    for index, channel in enumerate(channels):
-        if channel in CHANNELS[:3]:
-            track[:, CHANNELS.index(channel)] = block[:, index]
-    return track
+def _rotations(hierarchy: Hierarchy, values: FloatArray) -> FloatArray:
+    """(T, J, 4) quaternions of the rotation channels in degrees, multiplied in file order."""
+    groups: dict[str, list[tuple[int, list[int]]]] = {}
+    column = 0
+    for joint, channels in enumerate(hierarchy.channels):
+        turns = [index for index, channel in enumerate(channels) if channel in CHANNELS[3:]]
+        order = "".join(channels[index][0].upper() for index in turns)
+        groups.setdefault(order, []).append((joint, [column + index for index in turns]))
+        column += len(channels)
+    groups.pop("", None)
+    local = np.empty((len(values), len(hierarchy.names), 4))
+    for start in range(0, len(values), BLOCK):
+        angles = np.multiply(values[start : start + BLOCK].T, np.pi / 180.0, order="C")
+        parts = np.zeros((4, local.shape[1], angles.shape[1]))
+        parts[0] = 1.0
+        for order, group in groups.items():
+            joints, columns = [joint for joint, _ in group], np.array([turns for _, turns in group]).T
+            turned = rotations.euler_parts((angles[turns] for turns in columns), order)
+            for part, value in zip(parts, turned, strict=True):
+                part[joints] = value
+        local[start : start + BLOCK] = parts.transpose(2, 1, 0)
+    return local
 
 
-def _fold(track: FloatArray, offset: FloatArray) -> tuple[FloatArray, float]:
-    """The offset that stands for a joint's translations, and how far they stray from it."""
-    if np.abs(track).max() <= 1e-3 * np.abs(offset).max():
-        return offset, 0.0  # channels of zeros beside a real OFFSET: this writer adds the two
-    mean = track.mean(axis=0)
-    return mean, float(np.linalg.norm(track - mean, axis=1).max())
+def _places(hierarchy: Hierarchy, values: FloatArray, offsets: FloatArray) -> tuple[list[int], FloatArray]:
+    """Joints with position channels, and their places (N, 3, T) in their parents, file units."""
+    moving: list[int] = []
+    found: list[tuple[int, int, int]] = []
+    column = 0
+    for joint, channels in enumerate(hierarchy.channels):
+        axes = [(CHANNELS.index(channel), column + i) for i, channel in enumerate(channels) if channel in CHANNELS[:3]]
+        found += [(len(moving), axis, where) for axis, where in axes]
+        moving += [joint] if axes else []
+        column += len(channels)
+    tracks = np.repeat(offsets[moving][:, :, None], len(values), axis=2)
+    for track, axis, where in found:
+        tracks[track, axis] = values[:, where]
+    return moving, tracks
 
 
-def _rotation(channels: tuple[str, ...], block: FloatArray) -> FloatArray:
-    """(T, 4) quaternions of one joint's rotation channels, degrees, multiplied in file order."""
-    turns = [index for index, channel in enumerate(channels) if channel in CHANNELS[3:]]
-    order = "".join(channels[index][0].upper() for index in turns)
-    return rotations.from_euler(np.deg2rad(block[:, turns]), order)
+def _folded(tracks: FloatArray, offsets: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The offsets (N, 3) that stand for translations (N, 3, T), and how far (N,) these stray from them."""
+    added = np.abs(tracks).max(axis=(1, 2), initial=0.0) <= ADDED_OFFSET * np.abs(offsets).max(axis=1, initial=0.0)
+    mean = tracks.mean(axis=2)
+    strayed = tracks - mean[:, :, None]
+    stretch = np.sqrt((strayed * strayed).sum(axis=1).max(axis=1, initial=0.0))
+    return np.where(added[:, None], offsets, mean), np.where(added, 0.0, stretch)
 
 
 def _unique(names: tuple[str, ...]) -> tuple[str, ...]:

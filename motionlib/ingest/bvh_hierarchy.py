@@ -1,7 +1,8 @@
 """The skeleton part of a BVH file, read strictly and without recursion.
 
 Source: Meredith & Maddock, "Motion Capture File Formats Explained" (2001), section 5.
-Keywords in any case, braces anywhere, names with spaces and colons, tabs, CR LF and a byte order mark are accepted.
+Keywords in any case, braces anywhere, names with spaces and colons, tabs, any line ends, comments (`#` or `//` to the
+end of the line) and a byte order mark are accepted.
 """
 
 import re
@@ -9,15 +10,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from motionlib.ingest.quality import BadMotionError
+from motionlib.ingest.text_numbers import text
 
 # Limits far above any real rig: they bound what a hostile file can ask for.
 MAX_JOINTS = 1024
 MAX_DEPTH = 256
+MAX_CHANNELS = 12  # of one joint: three positions and nine turns
+MAX_WORD = 1024  # bytes of a name, a keyword or a number
+MAX_HEADER = 1 << 22  # bytes before the word MOTION; 1,024 joints take 200 kB
 CHANNELS = ("xposition", "yposition", "zposition", "xrotation", "yrotation", "zrotation")
 
-_SPACE = re.compile(rb"\s*")
-_TOKEN = re.compile(rb"[{}]|[^\s{}]+")
-_NAME = re.compile(rb"[^\r\n{}]*")
+GAP = rb"(?:\s++|(?:#|//)[^\r\n]*+)*+"  # blanks and comments
+_GAP = re.compile(GAP)
+_TOKEN = re.compile(rb"[{}]|[^\s{}]{1,%d}" % MAX_WORD)
+_NAME = re.compile(rb"[^\r\n{}]{0,%d}" % MAX_WORD)
 
 
 @dataclass(frozen=True)
@@ -47,25 +53,26 @@ class _Cursor:
 
     @property
     def line(self) -> int:
-        return self.data.count(b"\n", 0, self.position) + 1
+        ends = self.data.count(b"\n", 0, self.position) or self.data.count(b"\r", 0, self.position)
+        return ends + 1
 
     def fail(self, message: str, reason: str = "bad_hierarchy") -> BadMotionError:
         return BadMotionError(reason, f"line {self.line}: {message}")
 
     def token(self) -> bytes:
         """Next token, or b"" at the end of the file."""
-        match = _TOKEN.match(self.data, self._skip())
+        match = _TOKEN.match(self.data, self._skip(), MAX_HEADER)
         if match is None:
+            if len(self.data) > MAX_HEADER:
+                raise self.fail(f"the skeleton part takes more than {MAX_HEADER} bytes")
             return b""
-        self.position = match.end()
-        return match.group()
+        return self._taken(match)
 
     def name(self) -> str:
         """The rest of the line up to a brace."""
-        match = _NAME.match(self.data, self.position)
+        match = _NAME.match(self.data, self.position, MAX_HEADER)
         assert match is not None  # it matches the empty string
-        self.position = match.end()
-        return text(match.group().strip())
+        return text(self._taken(match).strip())
 
     def expect(self, token: bytes) -> None:
         found = self.token()
@@ -76,9 +83,16 @@ class _Cursor:
         return _finite(self.token(), what, self)
 
     def _skip(self) -> int:
-        match = _SPACE.match(self.data, self.position)
+        match = _GAP.match(self.data, self.position, MAX_HEADER)
         assert match is not None  # it matches the empty string
         return match.end()
+
+    def _taken(self, match: re.Match[bytes]) -> bytes:
+        self.position = match.end()
+        word = match.group()
+        if len(word) == MAX_WORD:
+            raise self.fail(f"a word of {MAX_WORD} bytes or more begins with {_shown(word)}")
+        return word
 
 
 class _Builder:
@@ -116,8 +130,8 @@ class _Builder:
         if self.channels[joint] is not None:
             raise cursor.fail(f"joint {name!r} has two lists of CHANNELS")
         count = cursor.token()
-        if not count.isdigit() or len(count) > 1 or int(count) > len(CHANNELS):
-            raise cursor.fail(f"CHANNELS of {name!r}: expected a count of 0 to 6, found {_shown(count)}")
+        if not count.isdigit() or len(count) > 2 or int(count) > MAX_CHANNELS:
+            raise cursor.fail(f"CHANNELS of {name!r}: expected a count of 0 to {MAX_CHANNELS}, found {_shown(count)}")
         listed = tuple(text(cursor.token()).lower() for _ in range(int(count)))
         for channel in listed:
             if channel not in CHANNELS:
@@ -157,6 +171,7 @@ def read_hierarchy(data: bytes) -> Hierarchy:
         b"channels": lambda: builder.set_channels(cursor),
         b"joint": lambda: builder.add(_named(cursor.name(), builder), cursor),
         b"end": lambda: _end_site(cursor, builder),
+        b"endsite": lambda: _end_site(cursor, builder),
         b"}": lambda: builder.close(cursor),
     }
     while builder.open:
@@ -172,14 +187,6 @@ def read_hierarchy(data: bytes) -> Hierarchy:
         reason = "bad_hierarchy" if after else "no_motion"
         raise cursor.fail(f"expected MOTION after the skeleton, found {_shown(after)}", reason)
     return builder.hierarchy(cursor.position)
-
-
-def text(raw: bytes) -> str:
-    """Decode as UTF-8, or as Latin-1 where it is not."""
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
 
 
 def _named(name: str, builder: _Builder) -> str:

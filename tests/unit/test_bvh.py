@@ -1,5 +1,6 @@
 """The BVH reader against odd files found in the wild, two independent references, and mutilated bytes."""
 
+import time
 import warnings
 from pathlib import Path
 
@@ -106,6 +107,18 @@ SAME = {
     "several parts on one line": PLAIN.replace("OFFSET 0 10 0\n", "OFFSET 0 10 0"),
     "offsets over several lines": PLAIN.replace("OFFSET 0 10 0", "OFFSET\n0\n10 0"),
     "leading blank lines": "\n\n" + PLAIN,
+    "CR alone": PLAIN.replace("\n", "\r"),
+    "two blanks between numbers": HEADER + motion_block().replace(" ", "  "),
+    "blanks around lines": PLAIN.replace("\n", "  \n "),
+    "lines of blanks": PLAIN.replace("\n", "\n  \n"),
+    "End site": PLAIN.replace("End Site", "End site"),
+    "End alone": PLAIN.replace("End Site", "End"),
+    "EndSite": PLAIN.replace("End Site", "EndSite"),
+    "End Site with a name": PLAIN.replace("End Site", "End Site Head_Nub"),
+    "comment lines": "# made by hand\n" + PLAIN.replace("\n", "\n// a { comment }\n # 1 2 3\n"),
+    "comments behind numbers": PLAIN.replace("OFFSET 1 5 0", "OFFSET 1 5 0 # cm").replace("\n1.0", " // 0\n1.0"),
+    "plus signs": PLAIN.replace(" 10.000000", " +10.000000").replace("OFFSET 0 10 0", "OFFSET +0 +10 +0"),
+    "points without digits": PLAIN.replace(" 90.000000", " 90.").replace(" 0.000000", " .0"),
 }  # fmt: skip
 
 
@@ -134,6 +147,19 @@ def test_names_may_hold_almost_anything(name: str):
 def test_names_in_latin_1_are_read_too():
     motion = read_bvh(PLAIN.replace("Spine", "Rücken").encode("latin-1"))
     assert motion.skeleton.names[1] == "Rücken"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_utf_16_is_read_by_its_byte_order_mark(encoding: str):
+    mark = "" if encoding == "utf-16" else "\ufeff"
+    motion = read_bvh((mark + PLAIN).encode(encoding))
+    np.testing.assert_allclose(joints_of(motion), reference_joints(), atol=2e-5)
+
+
+def test_broken_utf_16_is_refused():
+    with pytest.raises(BadMotionError, match="UTF-16") as error:
+        read_bvh(PLAIN.encode("utf-16")[:-1])
+    assert error.value.reason == "not_bvh"
 
 
 def test_twin_names_get_a_number():
@@ -170,6 +196,31 @@ def test_joints_of_one_channel_and_of_none():
     rows = ROWS.copy()
     rows[:, 7:] = 0
     np.testing.assert_allclose(joints_of(motion), reference_joints(rows), atol=2e-5)
+
+
+def test_axes_may_repeat_and_there_may_be_many():
+    header = HEADER.replace("CHANNELS 3 Zrotation Xrotation Yrotation",
+                            "CHANNELS 5 Zrotation Xrotation Zrotation Yrotation Zrotation")  # fmt: skip
+    rows = np.concatenate([ROWS[:, :9], ROWS[:, :2], ROWS[:, 9:]], axis=1)
+    motion = read_bvh((header + motion_block(rows)).encode())
+    turns = [Rotation.from_euler(axis, rows[:, [6 + i]], degrees=True) for i, axis in enumerate("ZXZYZ")]
+    expected = turns[0] * turns[1] * turns[2] * turns[3] * turns[4]
+    same = np.abs((motion.local_quat[:, 1] * expected.as_quat()[:, [3, 0, 1, 2]]).sum(-1))
+    np.testing.assert_allclose(same, 1.0, atol=1e-9)
+
+
+def test_a_single_position_channel_replaces_that_part_of_the_offset():
+    header = HEADER.replace("OFFSET 0 0 0", "OFFSET 7 8 9", 1)
+    header = header.replace("CHANNELS 6 Xposition Yposition Zposition", "CHANNELS 4 Yposition")
+    motion = read_bvh((header + motion_block(ROWS[:, [1, *range(3, 12)]])).encode())
+    np.testing.assert_array_equal(motion.root_pos[:, [0, 2]], np.tile([7, 9], (5, 1)))
+    np.testing.assert_allclose(motion.root_pos[:, 1], [90, 91, 92, 93, 94])
+
+
+def test_an_end_site_may_lie_on_its_joint():
+    motion = read_bvh(PLAIN.replace("OFFSET 0 2 0", "OFFSET 0 0 0").encode())
+    places = joints_of(motion)
+    np.testing.assert_array_equal(places[:, 3], places[:, 2])
 
 
 SIX = HEADER.replace("CHANNELS 3 Zrotation", "CHANNELS 6 Xposition Yposition Zposition Zrotation")
@@ -236,7 +287,7 @@ REFUSED = {
     "no channels at all": ("HIERARCHY ROOT a { OFFSET 0 0 0 CHANNELS 0 } MOTION Frames: 1 Frame Time: 1", "no_channels",
                            "channel"),
     "unknown channel": (PLAIN.replace("Zrotation Xrotation", "Wrotation Xrotation"), "bad_hierarchy", "wrotation"),
-    "seven channels": (PLAIN.replace("CHANNELS 6", "CHANNELS 7"), "bad_hierarchy", "line 5"),
+    "seven channels": (PLAIN.replace("CHANNELS 6", "CHANNELS 7"), "bad_hierarchy", "line 6"),
     "fewer channels than said": (PLAIN.replace("CHANNELS 6", "CHANNELS 5"), "bad_hierarchy", "Xrotation"),
     "one position channel twice": (PLAIN.replace("Yposition", "Xposition"), "bad_hierarchy", "Hips"),
     "no offset": (PLAIN.replace("OFFSET 1 5 0", ""), "bad_hierarchy", "Head"),
@@ -282,6 +333,48 @@ def test_a_deep_chain_is_refused_without_recursion():
     with pytest.raises(BadMotionError, match=str(MAX_DEPTH)) as error:
         read_bvh(data.encode())
     assert error.value.reason == "too_deep"
+
+
+MANY, SOME = 30_000_000, 10_000_000  # bytes; the second where each of them must be looked at
+
+
+def one_channel(frames: object, time: object, values: bytes = b"1\n") -> bytes:
+    skeleton = "HIERARCHY ROOT a { OFFSET 0 0 0 CHANNELS 1 Xposition }"
+    return f"{skeleton} MOTION Frames: {frames} Frame Time: {time}\n".encode() + values
+
+
+# Small files that claim much, and large ones that hold nothing: each must cost next to nothing.
+BOMBS = {
+    "braces only": lambda: b"{" * MANY,
+    "braces after the magic word": lambda: b"HIERARCHY ROOT r " + b"{" * MANY,
+    "a name of megabytes": lambda: b"HIERARCHY ROOT " + b"r" * MANY,
+    "a number of megabytes": lambda: b"HIERARCHY ROOT r { OFFSET " + b"1" * MANY,
+    "a count of megabytes": lambda: b"HIERARCHY ROOT r { CHANNELS " + b"1" * MANY,
+    "a comment of megabytes": lambda: b"HIERARCHY # " + b"r" * MANY,
+    "blanks only": lambda: b" " * MANY,
+    "blanks in the skeleton": lambda: b"HIERARCHY" + b" " * MANY,
+    "joints in each other": lambda: b"HIERARCHY ROOT r\n{ OFFSET 0 0 0 " + b"JOINT j\n{ OFFSET 0 0 0 " * 10**6,
+    "joints beside each other": lambda: b"HIERARCHY ROOT r { OFFSET 0 0 0 " + b"JOINT j { OFFSET 0 0 0 } " * 10**6,
+    "a million million frames": lambda: one_channel(10**12 - 1, 1),
+    "a frame count of megabytes": lambda: one_channel("9" * MANY, 1),
+    "a frame time of megabytes": lambda: one_channel(1, "1" * MANY),
+    "a word of megabytes": lambda: one_channel(1, 1, b"x" * MANY),
+    "a value of megabytes": lambda: one_channel(1, 1, b"1" * SOME),
+    "blanks for values": lambda: one_channel(1, 1, b" " * SOME),
+    "lines for values": lambda: one_channel(1, 1, b"\n" * SOME),
+    "comments for values": lambda: one_channel(1, 1, b"#\n" * (SOME // 2)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BOMBS)
+def test_what_claims_or_holds_absurdly_much_is_refused_at_once(case: str):
+    data = BOMBS[case]()
+    start = time.process_time()
+    with pytest.raises(BadMotionError) as error:
+        read_bvh(data)
+    seconds = time.process_time() - start
+    assert seconds < 0.1, f"{case}: {seconds:.3f} s"
+    assert len(str(error.value)) < 300
 
 
 @pytest.mark.parametrize(
