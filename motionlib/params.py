@@ -64,7 +64,7 @@ class Normalize(Section):
     """Parameters of the `normalize` stage."""
 
     mode: Literal["compat", "exact"] = Field(
-        description="compat: the published HumanML3D features, faults included; exact: without them, see docs/features.md"
+        description="compat: the published features, faults included; exact: without them (docs/features.md)"
     )
     fps: PositiveFloat = Field(description="Hz every clip is resampled to")
     min_frames: PositiveInt = Field(description="feature rows; shorter clips are left out")

@@ -7,13 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motionlib.artifacts import Clip
+from motionlib.normalize import exact
+from motionlib.normalize.exact_rotations import mirrored_rotations
 from motionlib.normalize.humanml263 import extract_all
 from motionlib.params import Normalize
-from motionlib.rig.canonical import canonical_joints, mirrored
+from motionlib.rig.canonical import CanonicalMotion, canonical_joints, canonical_motion, mirrored
 from motionlib.rig.mapping import UnmappedSkeletonError
 
 FloatArray = NDArray[np.float64]
 Float32 = NDArray[np.float32]
+
+_NONE: FloatArray = np.zeros((0, 22, 4))  # rotations that nobody asks for
 
 
 class Features(NamedTuple):
@@ -41,28 +45,52 @@ def features_of_all(clips: Sequence[Clip], config: Normalize, mirror: Sequence[b
     """`features_of` many takes, in their order and several times as fast; a take that is refused spoils no other.
 
     Args:
-        clips: Takes; all of them and their joints are in memory at once.
+        clips: Takes; the joints of all of them are in memory at once.
         config: Of the `normalize` stage.
         mirror: For which takes the mirror image is wanted too.
     """
-    bodies = [_joints(clip, config.fps) for clip in clips]
-    wanted = [i for i, body in enumerate(bodies) if not body.reason]
-    images = [i for i in wanted if mirror[i]]
-    joints = {i: body.joints for i, body in enumerate(bodies) if body.joints is not None}
-    found = extract_all([joints[i] for i in wanted] + [mirrored(joints[i]) for i in images], config.contact_threshold)
-    rows, turned = dict(zip(wanted, found, strict=False)), dict(zip(images, found[len(wanted) :], strict=True))
-    return [body if i not in rows else _judged(clips[i], body, rows[i], turned.get(i)) for i, body in enumerate(bodies)]
+    bodies = [_body(clip, config) for clip in clips]
+    sound = [(i, body) for i, body in enumerate(bodies) if isinstance(body, CanonicalMotion)]
+    images = [(i, mirrored_motion(body)) for i, body in sound if mirror[i]]
+    found = _rows([body for _, body in sound + images], config)
+    rows = dict(zip([i for i, _ in sound], found, strict=False))
+    turned = dict(zip([i for i, _ in images], found[len(sound) :], strict=True))
+    return [
+        _judged(clips[i], body.joints, rows[i], turned.get(i)) if isinstance(body, CanonicalMotion) else body
+        for i, body in enumerate(bodies)
+    ]
 
 
-def _joints(clip: Clip, fps: float) -> Features:
+def mirrored_motion(motion: CanonicalMotion) -> CanonicalMotion:
+    """The motion in a mirror: x negated, left and right exchanged."""
+    return CanonicalMotion(mirrored(motion.joints), mirrored_rotations(motion.world_quat))
+
+
+def _body(clip: Clip, config: Normalize) -> CanonicalMotion | Features:
+    """Joints, and for `exact` rotations, or why the clip has none."""
     try:
-        return Features(joints=canonical_joints(clip, fps))
+        if config.mode == "exact":
+            return canonical_motion(clip, config.fps)
+        return CanonicalMotion(canonical_joints(clip, config.fps), _NONE)
     except UnmappedSkeletonError as error:
         return Features(reason="unmapped", message=str(error))
 
 
-def _judged(clip: Clip, body: Features, rows: Float32 | ValueError, image: Float32 | ValueError | None) -> Features:
-    if isinstance(rows, ValueError) or isinstance(image, ValueError):
-        wrong = rows if isinstance(rows, ValueError) else image
-        return Features(joints=body.joints, reason="degenerate", message=f"clip {clip.info.id}: {wrong}")
-    return Features(rows, body.joints, image)
+def _rows(motions: Sequence[CanonicalMotion], config: Normalize) -> list[Float32 | ValueError]:
+    if config.mode == "compat":
+        return extract_all([motion.joints for motion in motions], config.contact_threshold)
+    results: list[Float32 | ValueError] = []
+    for joints, world in motions:
+        try:
+            results.append(exact.extract(joints, world, config.fps, config.contact_speed, config.contact_height))
+        except ValueError as error:
+            results.append(error.with_traceback(None))
+    return results
+
+
+def _judged(clip: Clip, joints: FloatArray, rows: Float32 | ValueError, image: Float32 | ValueError | None) -> Features:
+    if isinstance(rows, ValueError):
+        return Features(joints=joints, reason="degenerate", message=f"clip {clip.info.id}: {rows}")
+    if isinstance(image, ValueError):
+        return Features(joints=joints, reason="degenerate", message=f"clip {clip.info.id}, mirrored: {image}")
+    return Features(rows, joints, image)
