@@ -118,7 +118,7 @@ def read_take(data: bytes, name: str) -> Take:
     poses = _poses(archive, name)
     frames = len(poses)
     trans = _first(archive, TRANSLATIONS)
-    place = None if trans is None else _rows(archive, trans, name, MAX_PLACE)
+    place = _rows(archive, trans, name, MAX_PLACE) if trans else None
     if place is not None and place.shape != (frames, 3):
         raise BadMotionError("frame_count_mismatch", f"{name}: {trans} {place.shape} beside poses of {frames} frames")
     gender = archive.text("gender").strip("b'\" ").lower()
@@ -151,7 +151,7 @@ def _joined(archive: Npz, name: str, root: str, body: str) -> FloatArray:
     """Root and body, and of face and hands what is there; what is not there rests."""
     parts = [_rows(archive, key, name, MAX_ANGLE) for key in (root, body)]
     frames = len(parts[0])
-    face = _parts(archive, name, frames, (("pose_jaw", "jaw_pose"),), 3), _parts(archive, name, frames, _EYES, 6)
+    face = _parts(archive, name, frames, _JAWS, 3), _parts(archive, name, frames, _EYES, 6)
     hands = _parts(archive, name, frames, _HANDS, 90)
     if parts[1].shape[1] == 63 and any(part is not None for part in face):
         hands = np.zeros((frames, 90)) if hands is None else hands
@@ -164,6 +164,7 @@ def _joined(archive: Npz, name: str, root: str, body: str) -> FloatArray:
     return np.concatenate(parts, axis=1)
 
 
+_JAWS = (("pose_jaw",), ("jaw_pose",))
 _EYES = (("pose_eye",), ("leye_pose", "reye_pose"))
 _HANDS = (("pose_hand",), ("left_hand_pose", "right_hand_pose"))
 
