@@ -113,7 +113,7 @@ class FeatureShardWriter:
     """Fills the folder of a shard, one clip in memory at a time."""
 
     def __init__(self, folder: Path, width: int) -> None:
-        self._folder, self._width = folder, width
+        self._folder, self.width = folder, width
         self._rows = RowFile(folder / "features.npy", width)
         self.clips: list[FeatureClip] = []
         self.items: list[Item] = []

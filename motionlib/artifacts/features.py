@@ -122,10 +122,8 @@ def write_features(
     seal_features(shards, [name], mean=mean, std=std, fps=fps, mode=mode)
 
 
-def seal_features(
-    shards: Shards, names: Sequence[str], *, mean: Float32, std: Float32, fps: float, mode: str
-) -> dict[str, int]:
-    """Make finished shards, in this order, the features of a library; gives the number of each unique caption."""
+def seal_features(shards: Shards, names: Sequence[str], *, mean: Float32, std: Float32, fps: float, mode: str) -> int:
+    """Make finished shards, in this order, the features of a library; gives the number of unique captions."""
     folder, captions = shards.folder, dict[str, int]()
     with pq.ParquetWriter(folder / TABLES[0], _WHOLE_CLIPS) as clip_file:
         clips = _write_tables(clip_file, (_with_shard(shards.path(name), number) for number, name in enumerate(names)))
@@ -136,7 +134,7 @@ def seal_features(
     shards.close(names, TABLES)
     facts = {"fps": float(fps), "mode": mode, "dimensions": len(mean), "clips": clips, "items": items}
     seal(folder, "features", shards=list(names), **facts)
-    return captions
+    return len(captions)
 
 
 def read_features(folder: Path) -> FeatureSet:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 Float32 = NDArray[np.float32]
 Int64 = NDArray[np.int64]
 MANIFEST = "manifest.json"
+NO_ROWS = 128  # bytes of a `.npy` file that holds a header alone
 
 
 class BadArtifactError(ValueError):
@@ -69,7 +70,8 @@ def unseal(folder: Path, kind: str) -> dict[str, Any]:
 
 def read_rows(path: Path, width: int) -> Float32:
     """Memory-map a flat `.npy` of float32 rows (N, width)."""
-    array: Float32 = np.load(path, mmap_mode="r", allow_pickle=False)
+    mapped = path.stat().st_size > NO_ROWS  # nothing cannot be mapped
+    array: Float32 = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
     if array.dtype != np.float32 or array.ndim != 2 or array.shape[1] != width:
         raise BadArtifactError(f"{path}: expected float32 (N, {width}), got {array.dtype} {array.shape}")
     return array

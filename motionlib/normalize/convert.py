@@ -1,36 +1,29 @@
-"""Takes -> features, one by one or in several processes; the result does not depend on how many."""
+"""Takes -> features on all cores; the result does not depend on how many there are."""
 
-import multiprocessing
-import os
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from motionlib.artifacts import Clip, ClipLibrary
+from motionlib.artifacts import Clip
 from motionlib.body.kinematics import bones
 from motionlib.body.skeleton import CANONICAL_PARENTS
-from motionlib.normalize.humanml263 import aligned, extract
+from motionlib.normalize.extraction import Features, features_of_all
+from motionlib.normalize.humanml263 import recover
+from motionlib.parallel import map_ordered
 from motionlib.params import Normalize
-from motionlib.rig.canonical import canonical_joints, mirrored
-from motionlib.rig.mapping import UnmappedSkeletonError
 
 FloatArray = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 
-MOST_WORKERS = 8  # the reader and the writer are one process each
-WORTH_PROCESSES = 200  # takes; starting processes costs a second
-BATCH = 16  # takes per task of a worker
-WAITING = 3  # finished or running tasks per worker; bounds memory
+WORTH_PROCESSES = 100  # takes; starting processes costs a second
+BATCH = 16  # takes that travel to a process, and are converted, together
+SECONDS_PER_TAKE = 60.0  # s; more than any take that ingest let pass needs
 
-
-def worker_count(takes: int) -> int:
-    """Processes that are worth starting for so many takes on this machine."""
-    return min(os.cpu_count() or 1, MOST_WORKERS) if takes >= WORTH_PROCESSES else 1
+Wanted = tuple[Clip, bool]
 
 
 class Converted(NamedTuple):
@@ -52,43 +45,66 @@ class Converted(NamedTuple):
     message: str = ""
 
 
-def convert(clip: Clip, mirror: bool, config: Normalize) -> Converted:
-    """Features of one take; a take that cannot be one is told by reason, not raised."""
-    try:
-        joints = canonical_joints(clip, config.fps)
-    except UnmappedSkeletonError as error:
-        return Converted(reason="unmapped", message=str(error))
-    try:
-        features = extract(joints, config.contact_threshold)
-        image = extract(mirrored(joints), config.contact_threshold) if mirror else None
-    except ValueError as error:
-        return Converted(reason="degenerate", message=f"clip {clip.info.id}: {error}")
-    lengths = np.linalg.norm(bones(joints, CANONICAL_PARENTS), axis=-1).mean(axis=0)
+class _Given(NamedTuple):
+    """Takes whose process ended, or took too long, before all of them were done."""
+
+    up: list[Wanted]
+    reason: str
+
+
+def convert_all(
+    takes: Iterable[Wanted], count: int, config: Normalize, workers: int | None = None
+) -> Iterator[Converted]:
+    """Features of every take, in their order; a take that cannot be one is told by reason, not raised.
+
+    Args:
+        takes: Each with whether its mirror image is wanted; few of them are in memory at a time.
+        count: Of the takes; of few, all are done in this process.
+        workers: Processes; None: one for each core.
+    """
+    worth = count >= WORTH_PROCESSES and workers != 1
+    for done in _results(_batches(takes, BATCH), config, workers, worth):
+        if not isinstance(done, _Given):
+            yield from done
+            continue
+        for one in _results(([take] for take in done.up), config, 1, worth):
+            if isinstance(one, _Given):
+                clip, reason = one.up[0][0], one.reason
+                yield Converted(
+                    reason=reason, message=f"clip {clip.info.id}: {reason} while its features were computed"
+                )
+            else:
+                yield from one
+
+
+def _results(
+    batches: Iterable[list[Wanted]], config: Normalize, workers: int | None, worth: bool
+) -> Iterator[list[Converted] | _Given]:
+    return map_ordered(
+        partial(_convert_batch, config=config),
+        batches,
+        workers=workers,
+        seconds=SECONDS_PER_TAKE * BATCH if worth else None,
+        batch=1,
+        worth=worth,
+        failed=_Given,
+    )
+
+
+def _batches(takes: Iterable[Wanted], size: int) -> Iterator[list[Wanted]]:
+    rest = iter(takes)
+    while some := list(islice(rest, size)):
+        yield some
+
+
+def _convert_batch(takes: list[Wanted], config: Normalize) -> list[Converted] | _Given:
+    done = features_of_all([clip for clip, _ in takes], config, [mirror for _, mirror in takes])
+    return [_converted(clip, one) for (clip, _), one in zip(takes, done, strict=True)]
+
+
+def _converted(clip: Clip, one: Features) -> Converted:
+    if one.rows is None or one.joints is None:
+        return Converted(reason=one.reason, message=one.message)
+    lengths = np.linalg.norm(bones(one.joints, CANONICAL_PARENTS), axis=-1).mean(axis=0)
     rig = f"{clip.info.delivery}: {clip.skeleton.joint_count} joints, {clip.skeleton.names[1]}"
-    return Converted(features, image, rig, lengths, aligned(joints)[0])
-
-
-def convert_all(library: ClipLibrary, mirror: Sequence[bool], config: Normalize, workers: int) -> Iterator[Converted]:
-    """`convert` for every take of the library, in its order; `mirror` says for which the mirror image is wanted."""
-    starts = range(0, len(library), BATCH)
-    tasks = [
-        (replace(library, rows=library.rows[start : start + BATCH]), mirror[start : start + BATCH], config)
-        for start in starts
-    ]
-    if workers < 2 or len(tasks) < 2:
-        for task in tasks:
-            yield from _convert_batch(*task)
-        return
-    # A fresh interpreter per worker: forking a process that has threads (pyarrow's) may lock up.
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        running: deque[Future[list[Converted]]] = deque()
-        for task in tasks:
-            if len(running) >= WAITING * workers:
-                yield from running.popleft().result()
-            running.append(pool.submit(_convert_batch, *task))
-        while running:
-            yield from running.popleft().result()
-
-
-def _convert_batch(library: ClipLibrary, mirror: Sequence[bool], config: Normalize) -> list[Converted]:
-    return [convert(clip, wanted, config) for clip, wanted in zip(library, mirror, strict=True)]
+    return Converted(one.rows, one.mirror, rig, lengths, recover(one.rows[:1])[0].astype(np.float64))

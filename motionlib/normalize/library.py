@@ -1,152 +1,205 @@
-"""A library of takes -> features, splits, captioned spans and statistics, with few clips in memory at a time."""
+"""data/clips -> data/features: what was converted before is taken from the shards that are there."""
 
-import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from types import TracebackType
-from typing import NamedTuple, Self
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from motionlib.artifacts import ClipInfo, ClipLibrary, FeatureClip, Item
-from motionlib.normalize.captions import Span, mirrored_text, spans
-from motionlib.normalize.convert import Converted, convert_all
+from motionlib import sources
+from motionlib.artifacts import ClipLibrary, digest_of
+from motionlib.artifacts.feature_shards import FeatureShard, FeatureShardWriter, TakeRecord
+from motionlib.artifacts.features import SHARD, seal_features
+from motionlib.artifacts.shards import Shards
+from motionlib.normalize.convert import Converted, Wanted, convert_all
 from motionlib.normalize.layout import HUMANML3D
-from motionlib.normalize.split import motion_fingerprint, published_split, split_takes
-from motionlib.normalize.statistics import Moments, Statistics, merge, moments, statistics
+from motionlib.normalize.shard import MIRROR, ShardFiller
+from motionlib.normalize.split import Take, split_takes, strictest
+from motionlib.normalize.statistics import Moments, Statistics, merge, statistics
 from motionlib.params import Normalize
 from motionlib.progress import track
 from motionlib.rig.canonical import frames_at
 
-FloatArray = NDArray[np.float64]
-Float32 = NDArray[np.float32]
-
-MIRROR = "M:"  # before the id of a mirrored clip
-
-
-class LeftOut(NamedTuple):
-    """A take that is not in the features, and why."""
-
-    id: str
-    reason: str
-    message: str
+CODE = ("motionlib.normalize.convert", "motionlib.normalize.shard")
+SPLITTING = ("mirror", "test_share", "val_share", "split_seed", "group_by")  # settings that a shard's name tells
+ROW = HUMANML3D.dimensions
 
 
-class Rows:
-    """Feature rows that wait on disk, in the temporary folder, until the statistics of all are known."""
-
-    def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - this object is the context manager
-        self.count = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._file.close()
-
-    def append(self, features: Float32) -> int:
-        """Add (N, 263) rows and return where they begin."""
-        start, self.count = self.count, self.count + len(features)
-        self._file.write(np.ascontiguousarray(features, dtype=np.float32).data)
-        return start
-
-    def of(self, clips: Iterable[FeatureClip]) -> Iterator[tuple[FeatureClip, Float32]]:
-        """Every clip with its rows, in the order given."""
-        width = HUMANML3D.dimensions * np.dtype(np.float32).itemsize
-        for clip in clips:
-            self._file.seek(clip.start * width)
-            rows = np.frombuffer(self._file.read(clip.frames * width), dtype=np.float32)
-            yield clip, rows.reshape(clip.frames, -1)
-
-
-@dataclass
-class Normalized:
-    """What a library became, apart from its rows; grows take by take.
+class Wish(NamedTuple):
+    """A take of data/clips and what is to become of it.
 
     Attributes:
-        clips, items: As in FeatureSet. caption_ids: Number of each unique caption.
-        captions_left_out: How many, by reason.
-        lengths: By rig, mean bone lengths (22,) m of each take.
-        poses: By rig, one pose (22, 3) m.
-        lowest, highest: (263,) over all rows.
-        moments: Of the rows of the training clips, or None while there is none.
+        row: Of the table of data/clips.
+        mirror: Whether its mirror image is wanted.
+        short: Why it is too short; "" if it is not.
     """
 
-    clips: list[FeatureClip] = field(default_factory=list)
-    items: list[Item] = field(default_factory=list)
-    caption_ids: dict[str, int] = field(default_factory=dict)
-    left_out: list[LeftOut] = field(default_factory=list)
-    captions_left_out: Counter[str] = field(default_factory=Counter)
-    lengths: dict[str, list[FloatArray]] = field(default_factory=dict)
-    poses: dict[str, FloatArray] = field(default_factory=dict)
-    lowest: FloatArray = field(default_factory=lambda: np.full(HUMANML3D.dimensions, np.inf))
-    highest: FloatArray = field(default_factory=lambda: np.full(HUMANML3D.dimensions, -np.inf))
-    moments: Moments | None = None
-
-    @property
-    def statistics(self) -> Statistics:
-        """Mean and std of the training clips, their mirror images included.
-
-        Raises:
-            ValueError: If there is none, with the reasons why takes were left out.
-        """
-        if self.moments is None:
-            reasons = dict(Counter(take.reason for take in self.left_out))
-            raise ValueError(f"no training clip among {len(self.clips)} clips; takes left out: {reasons}")
-        return statistics(self.moments)
-
-    def add(self, info: ClipInfo, split: str, one: Converted, rows: Rows, config: Normalize) -> None:
-        """Take in one take: its rows go to `rows`, its captions become items."""
-        if one.features is None or one.lengths is None or one.pose is None:
-            self.left_out.append(LeftOut(info.id, one.reason, one.message))
-            return
-        self.lengths.setdefault(one.rig, []).append(one.lengths)
-        self.poses.setdefault(one.rig, one.pose)
-        found = spans(info.captions, len(one.features), config.fps, split, config.min_frames, config.max_frames)
-        self.captions_left_out.update(found.left_out)
-        self._add_clip(info, split, one.features, False, rows, found.kept)
-        if one.mirror is not None:
-            self._add_clip(info, split, one.mirror, True, rows, found.kept)
-
-    def _add_clip(
-        self, info: ClipInfo, split: str, features: Float32, mirror: bool, rows: Rows, found: Sequence[Span]
-    ) -> None:
-        clip_id = MIRROR + info.id if mirror else info.id
-        known = {name: getattr(info, name) for name in ("delivery", "subject", "action", "style", "licence")}
-        self.clips.append(FeatureClip(clip_id, rows.append(features), len(features), split, mirror, **known))
-        self.lowest = np.minimum(self.lowest, features.min(axis=0))
-        self.highest = np.maximum(self.highest, features.max(axis=0))
-        if split == "train":
-            here = moments(features)
-            self.moments = here if self.moments is None else merge(self.moments, here)
-        for span in found:
-            text = mirrored_text(span.caption) if mirror else span.caption
-            number = self.caption_ids.setdefault(text, len(self.caption_ids))
-            self.items.append(Item(clip_id, span.start, span.end, text, number, split, span.source))
+    row: Mapping[str, Any]
+    split: str
+    mirror: bool
+    short: str
 
 
-def normalize_library(library: ClipLibrary, config: Normalize, rows: Rows, workers: int = 1) -> Normalized:
-    """Convert every take of at least `min_frames` feature rows: its rows go to `rows`, the rest comes back."""
-    result = Normalized()
-    long_enough = []
-    for row in library.rows:
-        count = frames_at(row["frames"], row["fps"], config.fps) - 1
-        if count >= config.min_frames:
-            long_enough.append(row)
-        else:
-            message = f"clip {row['id']}: {max(count, 0)} feature rows, at least {config.min_frames} are needed"
-            result.left_out.append(LeftOut(row["id"], "short", message))
-    library = replace(library, rows=long_enough)
-    infos, takes = [], []
-    for clip in library:
-        infos.append(clip.info)
-        takes.append((clip.info.file, motion_fingerprint(clip), published_split(clip)))
-    splits = split_takes(takes, config.test_share, config.val_share, config.split_seed)
-    mirror = [config.mirror and split == "train" for split in splits]
-    converted = track(convert_all(library, mirror, config, workers), "normalize", len(library))
-    for info, split, one in zip(infos, splits, converted, strict=True):
-        result.add(info, split, one, rows, config)
-    return result
+class Part(NamedTuple):
+    """A shard to be: its name, the shard of data/clips it is made of, and its takes."""
+
+    name: str
+    number: int
+    wishes: Sequence[Wish]
+
+
+@dataclass(frozen=True, eq=False)
+class Normalized:
+    """What a library became.
+
+    Attributes:
+        shards: In the library's order.
+        captions: Unique ones.
+        converted: Takes that were converted now; the others were before.
+    """
+
+    shards: Sequence[FeatureShard]
+    statistics: Statistics
+    captions: int
+    converted: int
+
+
+def normalize_library(library: ClipLibrary, config: Normalize, folder: Path, workers: int | None = None) -> Normalized:
+    """Convert what is new in a library and make `folder` data/features of all of it.
+
+    The bytes of the result do not depend on what was there before. A run that is killed leaves its finished shards.
+
+    Args:
+        workers: Processes; None: one for each core.
+
+    Raises:
+        ValueError: If there is no training clip, with the reasons why takes were left out.
+    """
+    parts = plan(library, config)
+    names = [part.name for part in parts]
+    shards = Shards(folder, SHARD, maker(config))
+    new = [part for part in parts if not shards.has(part.name)]
+    shards.open()
+    converted = _make(shards, new, set(names), library, config, workers)
+    made = [FeatureShard(shards.path(name), ROW) for name in names]
+    found = _statistics(made)
+    captions = seal_features(shards, names, mean=found.mean, std=found.std, fps=config.fps, mode=config.mode)
+    return Normalized(made, found, captions, converted)
+
+
+def plan(library: ClipLibrary, config: Normalize) -> list[Part]:
+    """The shards of the features of a library: one for each shard of data/clips."""
+    splits = split_library(library, config)
+    parts = []
+    for number in range(len(library.shards)):
+        wishes = [_wish(row, splits[row["id"]], config) for row in library.kept(number)]
+        if wishes:
+            known = [(w.row["id"], w.row["motion"], w.row["about"], w.split, w.mirror) for w in wishes]
+            parts.append(Part(digest_of(*known), number, wishes))
+    return parts
+
+
+def split_library(library: ClipLibrary, config: Normalize) -> dict[str, str]:
+    """Split of every take, by id."""
+    takes = [
+        Take(row["id"], row["file"], row["group"], row["motion"], row["subject"], _published(row["published"]))
+        for number in range(len(library.shards))
+        for row in library.kept(number)
+    ]
+    splits = split_takes(takes, config.test_share, config.val_share, config.split_seed, config.group_by)
+    return {take.id: split for take, split in zip(takes, splits, strict=True)}
+
+
+def maker(config: Normalize) -> str:
+    """Hash of the code and settings that the features of a take depend on, its split aside."""
+    chosen = config.model_dump(mode="json")
+    kept = sorted((key, value) for key, value in chosen.items() if key not in SPLITTING)
+    return digest_of(sources.fingerprint(CODE), kept)
+
+
+def _published(named: str) -> str:
+    return strictest(named.split(",")) if named else ""
+
+
+def _wish(row: Mapping[str, Any], split: str, config: Normalize) -> Wish:
+    count = frames_at(row["frames"], row["fps"], config.fps) - 1
+    told = f"clip {row['id']}: {max(count, 0)} feature rows, at least {config.min_frames} are needed"
+    return Wish(row, split, config.mirror and split == "train", told if count < config.min_frames else "")
+
+
+def _make(
+    shards: Shards,
+    new: Sequence[Part],
+    wanted: set[str],
+    library: ClipLibrary,
+    config: Normalize,
+    workers: int | None,
+) -> int:
+    """Write the new shards, and give how many of their takes had to be converted."""
+    before = _before(shards, new, wanted)
+    fresh = [(part, wish) for part in new for wish in part.wishes if not _done(wish, before)]
+    takes = _takes(fresh, library)
+    done = track(convert_all(takes, len(fresh), config, workers), "normalize", len(fresh))
+    for part in new:
+        source = library.open(part.number)
+        writer: FeatureShardWriter
+        with shards.writing(part.name) as place, FeatureShardWriter(place, ROW) as writer:
+            filler = ShardFiller(writer, config)
+            for wish in part.wishes:
+                info = source.info(source.by_id[wish.row["id"]])
+                filler.add(info, wish.row["motion"], wish.split, _done(wish, before) or next(done))
+            filler.finish()
+    for _ in done:
+        raise AssertionError("more features than takes")
+    return len(fresh)
+
+
+def _takes(fresh: Sequence[tuple[Part, Wish]], library: ClipLibrary) -> Iterator[Wanted]:
+    """The takes, shard by shard."""
+    number, source = -1, None
+    for part, wish in fresh:
+        if source is None or part.number != number:
+            number, source = part.number, library.open(part.number)
+        yield source.clip(source.by_id[wish.row["id"]]), wish.mirror
+
+
+Before = Mapping[tuple[str, str], tuple[FeatureShard, TakeRecord]]
+
+
+def _before(shards: Shards, new: Sequence[Part], wanted: set[str]) -> Before:
+    """Where takes of the new shards were converted before, by id and motion."""
+    keys = {(wish.row["id"], wish.row["motion"]) for part in new for wish in part.wishes}
+    others = [FeatureShard(path, ROW) for path in shards.others(wanted)] if keys else []
+    known = {(take.id, take.motion): (shard, take) for shard in others for take in shard.takes()}
+    return {key: place for key, place in known.items() if key in keys and place[1].reason != "short"}
+
+
+def _done(wish: Wish, before: Before) -> Converted | None:
+    """What is known of a take without converting it: that it is short, or what an older shard holds of it."""
+    if wish.short:
+        return Converted(reason="short", message=wish.short)
+    shard, take = before.get((wish.row["id"], wish.row["motion"]), (None, None))
+    if shard is None or take is None:
+        return None
+    if take.reason:
+        return Converted(reason=take.reason, message=take.message)
+    image = shard.by_id.get(MIRROR + take.id)
+    if wish.mirror and image is None:
+        return None
+    mirror = shard.of(image) if wish.mirror and image is not None else None
+    return ShardFiller.converted(take, shard.of(shard.by_id[take.id]), mirror)
+
+
+def _statistics(shards: Sequence[FeatureShard]) -> Statistics:
+    """Mean and std of the training clips, their mirror images included."""
+    total: Moments | None = None
+    for shard in shards:
+        extent = shard.extent()
+        if extent is not None and extent.size:
+            here = Moments(extent.size, extent.mean, extent.squares)
+            total = here if total is None else merge(total, here)
+    if total is None:
+        clips = sum(len(shard.clips) for shard in shards)
+        reasons = dict(Counter(take.reason for shard in shards for take in shard.takes() if take.reason))
+        raise ValueError(f"no training clip among {clips} clips; takes left out: {reasons}")
+    return statistics(total)

@@ -9,40 +9,59 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from motionlib.artifacts import FeatureClip, Report
+from motionlib.artifacts import Report
 from motionlib.body.skeleton import CANONICAL_LENGTHS, CANONICAL_NAMES, CANONICAL_PARENTS
-from motionlib.normalize.layout import FEATURE_GROUPS
+from motionlib.normalize.layout import FEATURE_GROUPS, HUMANML3D
 from motionlib.normalize.library import Normalized
 
 FloatArray = NDArray[np.float64]
 
 SECONDS_PER_HOUR = 3600.0
+MOST_LISTED = 5000  # takes that are left out; all are counted
 MOST_BODIES = 8  # rigs shown in the picture
 DOTS_PER_INCH = 110
 _COLOURS = {"left": "#b5541c", "right": "#3b6ea5"}
 
 
 def report(done: Normalized, fps: float) -> Report:
-    """Numbers of a normalised library, and a picture of one pose per rig."""
-    real = [clip for clip in done.clips if not clip.mirror]
+    """Numbers of a normalised library, and a picture of one pose per rig; a shard in memory at a time."""
+    splits: dict[str, Counter[str]] = {split: Counter() for split in ("train", "val", "test")}
+    captions: Counter[str] = Counter()
+    left_out: list[list[str]] = []
+    lengths: dict[str, tuple[FloatArray, int]] = {}
+    poses: dict[str, FloatArray] = {}
+    lowest, highest = np.full(HUMANML3D.dimensions, np.inf), np.full(HUMANML3D.dimensions, -np.inf)
+    for shard in done.shards:
+        notes, extent = shard.notes, shard.extent()
+        for split, counts in notes["splits"].items():
+            splits[split].update(counts)
+        captions.update(notes["captions_left_out"])
+        left_out += notes["left_out"]
+        for rig, sums in notes["lengths"].items():
+            total, takes = lengths.get(rig, (np.zeros(len(sums["sum"])), 0))
+            lengths[rig] = total + np.array(sums["sum"]), takes + sums["takes"]
+            poses.setdefault(rig, np.array(notes["poses"][rig]))
+        if extent is not None:
+            lowest, highest = np.minimum(lowest, extent.lowest), np.maximum(highest, extent.highest)
+    total_counts = sum(splits.values(), Counter[str]())
     numbers = {
         "clips": {
-            "in": len(real) + len(done.left_out),
-            "out": len(real),
-            "mirrored": len(done.clips) - len(real),
-            "hours": _hours(real, fps),
-            "left_out": dict(sorted(Counter(take.reason for take in done.left_out).items())),
+            "in": total_counts["clips"] + len(left_out),
+            "out": total_counts["clips"],
+            "mirrored": total_counts["mirrored"],
+            "hours": _hours(total_counts["rows"], fps),
+            "left_out": dict(sorted(Counter(reason for _, reason, _ in left_out).items())),
         },
-        "left_out": [take._asdict() for take in done.left_out],
-        "splits": {split: _split(done, split, fps) for split in ("train", "val", "test")},
-        "captions": {"unique": len(done.caption_ids), "left_out": dict(sorted(done.captions_left_out.items()))},
-        "bone_ratio": {name: _ratios(np.mean(lengths, axis=0)) for name, lengths in sorted(done.lengths.items())},
+        "left_out": [dict(zip(("id", "reason", "message"), take, strict=True)) for take in left_out[:MOST_LISTED]],
+        "splits": {split: _split(counts, fps) for split, counts in splits.items()},
+        "captions": {"unique": done.captions, "left_out": dict(sorted(captions.items()))},
+        "bone_ratio": {name: _ratios(total / takes) for name, (total, takes) in sorted(lengths.items())},
         "features": {
-            group: {"lowest": float(done.lowest[part].min()), "highest": float(done.highest[part].max())}
+            group: {"lowest": float(lowest[part].min()), "highest": float(highest[part].max())}
             for group, part in FEATURE_GROUPS.items()
         },
     }
-    return Report(numbers, {"bodies.png": bodies(done.poses)})
+    return Report(numbers, {"bodies.png": bodies(poses)})
 
 
 def bodies(poses: Mapping[str, FloatArray]) -> bytes:
@@ -72,15 +91,13 @@ def _draw(axes: Axes, pose: FloatArray, axis: int) -> None:
     axes.set_ylim(0.0, 2.1)
 
 
-def _split(done: Normalized, split: str, fps: float) -> dict[str, float]:
-    clips = [clip for clip in done.clips if clip.split == split]
-    real = [clip for clip in clips if not clip.mirror]
-    items = sum(item.split == split for item in done.items)
-    return {"clips": len(real), "mirrored": len(clips) - len(real), "hours": _hours(real, fps), "items": items}
+def _split(counts: Mapping[str, int], fps: float) -> dict[str, float]:
+    named = {name: counts.get(name, 0) for name in ("clips", "mirrored", "items")}
+    return {**named, "hours": _hours(counts.get("rows", 0), fps)}
 
 
-def _hours(clips: list[FeatureClip], fps: float) -> float:
-    return round(sum(clip.frames for clip in clips) / fps / SECONDS_PER_HOUR, 4)
+def _hours(rows: int, fps: float) -> float:
+    return round(rows / fps / SECONDS_PER_HOUR, 4)
 
 
 def _ratios(lengths: FloatArray) -> dict[str, float]:
