@@ -11,6 +11,7 @@ from motionlib.ingest.captions import Label
 from motionlib.ingest.judge import Judged, judge
 from motionlib.ingest.quality import QUARANTINE, REASONS, REMARK, REPAIR, BadMotionError
 from motionlib.ingest.source import Source
+from motionlib.ingest.words import action_words
 from motionlib.params import Ingest
 
 Line = dict[str, Any]
@@ -40,9 +41,14 @@ def file_line(info: ClipInfo, judged: Judged) -> Line:
         "messages": list(judged.messages),
         "licence": judged.clip.info.licence if judged.clip else info.licence,
         "captions": len(judged.clip.info.captions) if judged.clip else 0,
+        "words": _words(judged.clip.info) if judged.clip else [],
         "measures": measures,
         **facts,
     }
+
+
+def _words(info: ClipInfo) -> list[str]:
+    return list(action_words([*(caption.text for caption in info.captions), info.action]))
 
 
 def with_finding(line: Line, finding: tuple[str, str] | None) -> Line:
