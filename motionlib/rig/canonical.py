@@ -12,7 +12,7 @@ from motionlib.artifacts import Clip
 from motionlib.body import rotations
 from motionlib.body.skeleton import CANONICAL_NAMES, Skeleton
 from motionlib.rig import alignment, pose
-from motionlib.rig.mapping import Mapping, UnmappedSkeletonError, map_skeleton
+from motionlib.rig.mapping import Mapping, UnmappedSkeletonError, map_clip
 from motionlib.rig.pose import frames_at, resample
 
 __all__ = [
@@ -77,9 +77,9 @@ def _moved(clip: Clip, fps: float) -> tuple[Skeleton, Mapping, FloatArray, Float
     if not clip.frame_count or not (clip.fps > 0 and fps > 0):
         raise ValueError(f"clip {clip.info.id}: {clip.frame_count} frames at {clip.fps} Hz cannot go to {fps} Hz")
     try:
-        mapping = map_skeleton(clip.skeleton)
-    except UnmappedSkeletonError as error:
-        raise UnmappedSkeletonError(f"clip {clip.info.id}: {error}") from None
+        mapping = map_clip(clip)
+    except ValueError as error:
+        raise type(error)(f"clip {clip.info.id}: {error}") from None
     skeleton, keep, mapping = _pruned(clip.skeleton, mapping)
     root, quat = resample(clip.root_pos, clip.local_quat[:, keep], clip.fps, fps)
     return skeleton, mapping, *pose.world(skeleton, root, quat)
@@ -131,4 +131,4 @@ def _pruned(skeleton: Skeleton, mapping: Mapping) -> tuple[Skeleton, list[int], 
     names = tuple(skeleton.names[joint] for joint in keep)
     parents = tuple(new.get(skeleton.parents[joint], -1) for joint in keep)
     first, second = (tuple(new[joint] for joint in side) for side in (mapping.first, mapping.second))
-    return Skeleton(names, parents, skeleton.offsets[keep]), keep, Mapping(first, second, mapping.share)
+    return Skeleton(names, parents, skeleton.offsets[keep]), keep, mapping._replace(first=first, second=second)
