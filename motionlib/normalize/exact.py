@@ -105,7 +105,7 @@ def posed(joints: ArrayLike, world_quat: ArrayLike | None = None) -> Body:
     pose = np.zeros_like(positions)
     for joint, parent in enumerate(CANONICAL_PARENTS[1:], start=1):
         pose[:, joint] = pose[:, parent] + CANONICAL_LENGTHS[joint] * directions[:, joint]
-    yaw = heading(pose)
+    yaw = heading(positions)
     local = turns.local_rotations(world, _pelvis(pose, world))
     return Body(*_placed(pose, positions[:, 0] * _scale(positions), yaw[0]), yaw - yaw[0], local)
 
