@@ -7,7 +7,7 @@ from typing import Any
 from prefect import flow, runtime, task
 from prefect.cache_policies import NO_CACHE
 
-from flows import active, delivery, graph, lineage, remote, results
+from flows import active, delivery, graph, lineage, rematch, remote, results
 from flows.run_stage import Journey, stage_task
 from flows.source_code import CodeMemory
 from motionlib.promotion import gate, registry
@@ -54,8 +54,11 @@ def decide(journey: Journey, commit: str) -> dict[str, Any]:
     version, new = registry.register(bundle, journey.parent, tags)
     if not new and registry.decided(version):
         return {"version": version, "new": False, "outcome": "", "reason": "The bundle is the one of before."}
-    verdict = gate.of_bundles(bundle, registry.champion_folder())
+    measured = rematch.measure(bundle, registry.champion_folder())
+    verdict = gate.of_bundles(bundle, registry.champion_folder(), measured=measured)
     evidence = {"verdict": verdict.outcome, **verdict.evidence, "lineage": commit, "run": journey.parent}
+    if "why" in measured:
+        evidence["champion_measured_anew"] = measured["why"]
     if verdict.outcome == gate.PASS:
         registry.promote(version, WHO, verdict.reason, evidence)
     else:

@@ -1,6 +1,6 @@
 """How well text becomes motion: every test caption is generated, embedded and held against real motion."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from typing import Protocol as Shape
 
@@ -60,6 +60,16 @@ def distances(model: Evaluator, test: Embedded, motions: Sequence[Float32]) -> d
     for (number, _), distance in zip(test.pairs.cases, np.linalg.norm(embedded - texts, axis=1), strict=True):
         found.setdefault(test.pairs.clips[number], []).append(float(distance))
     return {clip: round(float(np.mean(values)), DIGITS) for clip, values in found.items()}
+
+
+def with_distances(
+    per_clip: Mapping[str, Mapping[str, float]], distances: Mapping[str, float]
+) -> dict[str, dict[str, float]]:
+    """Per-clip errors of reconstruction with `mm_dist_generated` beside them, where a clip has captions."""
+    return {
+        clip: {**values, **({"mm_dist_generated": distances[clip]} if clip in distances else {})}
+        for clip, values in per_clip.items()
+    }
 
 
 def physics_report(motions: Sequence[Float32], fps: float, protocol: Protocol) -> dict[str, Any]:

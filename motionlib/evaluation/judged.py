@@ -15,6 +15,7 @@ from motionlib.evaluation.evaluator import Evaluator
 from motionlib.evaluation.generated import Generate
 from motionlib.evaluation.rebuilt import Reconstruct, rebuilt
 from motionlib.evaluation.scores import Protocol
+from motionlib.evaluation.slices import slices
 from motionlib.normalize.humanml263 import recover
 from motionlib.training import png
 
@@ -81,10 +82,8 @@ def judged(
         if name != leading
     }
     distances = generated.distances(models[leading], test, made.true_length)
-    per_clip = {
-        clip: values | ({"mm_dist_generated": distances[clip]} if clip in distances else {})
-        for clip, values in kept.per_clip.items()
-    }
+    numbers["slices"] = slices(features, features.split("test", mirror=False))
+    per_clip = generated.with_distances(kept.per_clip, distances)
     return Judged(numbers, per_clip, _shown(test, table, real, again, generate, fps, protocol))
 
 

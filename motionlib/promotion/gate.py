@@ -95,16 +95,32 @@ def judge(
 
 
 def of_bundles(
-    challenger: Path, champion: Path | None, settings: Promote | None = None, champion_report: Report | None = None
+    challenger: Path, champion: Path | None, settings: Promote | None = None, measured: Mapping[str, Any] | None = None
 ) -> Verdict:
     """The same for two bundles' folders, which hold their reports; settings from params.yaml if none are given.
 
     Args:
-        champion_report: The champion's numbers on the challenger's clips, where it has been evaluated anew.
+        measured: What `rematch` found today: the challenger's `costs`, and the `champion`'s numbers on its clips.
     """
-    chosen = settings or params.load().promote
-    old = champion_report if champion_report is not None else _report(champion) if champion else None
-    return judge(_report(challenger), old, chosen, _facts(challenger))
+    chosen, found = settings or params.load().promote, measured or {}
+    old = found.get("champion") or (_report(champion) if champion else None)
+    return judge(_report(challenger), old, chosen, found.get("costs"))
+
+
+def rematch_reason(challenger: Path, champion: Path | None) -> str:
+    """Why the champion has to be judged anew on the challenger's clips; "" where its own report does."""
+    if champion is None:
+        return ""
+    new, old = _report(challenger), _report(champion)
+    if new.get("evaluator") != old.get("evaluator"):
+        return "the two were judged by different evaluators"
+    unseen = set(new["per_clip"]) - set(old["per_clip"])
+    return f"{len(unseen)} of the held-out clips are new" if unseen else ""
+
+
+def limited() -> bool:
+    """Whether params.yaml limits what a bundle may cost, so that it has to be measured."""
+    return bool(params.load().promote.limits)
 
 
 def refused_licences(licences: Iterable[str], settings: Promote) -> list[str]:
@@ -176,11 +192,3 @@ def _numbers(change: Change) -> dict[str, Any]:
 def _report(bundle: Path) -> Report:
     report: Report = read_json(bundle / "reports" / "evaluate.json")
     return report
-
-
-def _facts(bundle: Path) -> dict[str, float]:
-    """What is limited of a bundle: its size on disk."""
-    size = sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file())
-    facts = {"megabytes": size / 1e6}
-    costs = _report(bundle).get("costs", {})
-    return facts | {name: float(value) for name, value in costs.items()}
