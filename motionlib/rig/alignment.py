@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import permutations, product
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from motionlib.body import rotations
 from motionlib.body.skeleton import (
@@ -84,19 +84,21 @@ def places(positions: FloatArray, mapping: Mapping) -> FloatArray:
     return canonical
 
 
-def align(skeleton: Skeleton, mapping: Mapping, positions: FloatArray, world: FloatArray) -> Alignment:
+def align(skeleton: Skeleton, mapping: Mapping, root_pos: ArrayLike, local_quat: ArrayLike) -> Alignment:
     """Alignment of a rig; a take on it says what the rest pose does not.
 
     Args:
         skeleton: J joints. mapping: of it.
-        positions: (T, J, 3) of a take. world: (T, J, 4) rotations of it.
+        root_pos: (T, 3) of a take. local_quat: (T, J, 4) of it; only some frames are looked at.
     """
     carrier = carriers(skeleton, mapping)
     rest = places(pose.rest(skeleton), mapping)
     if is_posed(rest):
         return Alignment(carrier, _from_rest(rest), posed=True)
-    frames = np.unique(np.linspace(0, len(positions) - 1, SAMPLED_FRAMES).astype(int))
-    return Alignment(carrier, _from_take(places(positions[frames], mapping), world[frames][:, carrier]), posed=False)
+    root, local = np.asarray(root_pos), np.asarray(local_quat)
+    frames = np.unique(np.linspace(0, len(root) - 1, SAMPLED_FRAMES).astype(int))
+    positions, world = pose.world(skeleton, root[frames], rotations.normalise(local[frames]))
+    return Alignment(carrier, _from_take(places(positions, mapping), world[:, carrier]), posed=False)
 
 
 def is_posed(rest: FloatArray) -> bool:
@@ -141,7 +143,7 @@ def _from_take(joints: FloatArray, world: FloatArray) -> FloatArray:
         if not children:
             base = _J[_ENDS[name]]
             turns = rotations.multiply(back[:, joint], rotations.multiply(world[:, base], turn[base]))
-            turn[joint] = _snapped_rotation(_mean_rotation(turns))
+            turn[joint] = _snapped_rotation(mean_rotation(turns))
             continue
         bones = joints[:, list(children)] - joints[:, joint, None]
         local = _unit(rotations.rotate(back[:, joint, None], bones).mean(axis=0))
@@ -232,7 +234,7 @@ def _snapped(vector: FloatArray, bone: FloatArray) -> FloatArray:
     return axis
 
 
-def _mean_rotation(quats: FloatArray) -> FloatArray:
+def mean_rotation(quats: FloatArray) -> FloatArray:
     """The quaternion (4,) nearest to (S, 4) in the mean (Markley et al. 2007): the largest eigenvector."""
     mean: FloatArray = np.linalg.eigh(quats.T @ quats)[1][:, -1]
     return mean

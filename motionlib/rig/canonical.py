@@ -54,8 +54,7 @@ def canonical_joints(clip: Clip, fps: float) -> FloatArray:
         UnmappedSkeletonError: Naming clip and joints, if the skeleton is not a body, or left and right are swapped.
         ValueError: If the clip has no frame or a frame rate is not positive.
     """
-    skeleton, mapping, positions, _ = _moved(clip, fps)
-    del skeleton
+    _, mapping, _, positions, _ = _moved(clip, fps)
     return _checked(clip, alignment.places(positions, mapping))
 
 
@@ -66,14 +65,17 @@ def canonical_motion(clip: Clip, fps: float) -> CanonicalMotion:
         UnmappedSkeletonError: Naming clip and joints, if the skeleton is not a body, or left and right are swapped.
         ValueError: If the clip has no frame or a frame rate is not positive.
     """
-    skeleton, mapping, positions, world = _moved(clip, fps)
+    skeleton, mapping, keep, positions, world = _moved(clip, fps)
     joints = _checked(clip, alignment.places(positions, mapping))
-    aligned = alignment.align(skeleton, mapping, positions, world)
+    aligned = alignment.align(skeleton, mapping, clip.root_pos, clip.local_quat[:, keep])
     return CanonicalMotion(joints, rotations.multiply(world[:, aligned.carrier], aligned.turn))
 
 
-def _moved(clip: Clip, fps: float) -> tuple[Skeleton, Mapping, FloatArray, FloatArray]:
-    """The part of the skeleton that carries canonical joints, its mapping, positions (T', J, 3), rotations."""
+def _moved(clip: Clip, fps: float) -> tuple[Skeleton, Mapping, list[int], FloatArray, FloatArray]:
+    """The part of the skeleton that carries canonical joints, its mapping, its joints in the whole, and how it moves.
+
+    Positions (T', J, 3) metres and world rotations (T', J, 4) at `fps` Hz.
+    """
     if not clip.frame_count or not (clip.fps > 0 and fps > 0):
         raise ValueError(f"clip {clip.info.id}: {clip.frame_count} frames at {clip.fps} Hz cannot go to {fps} Hz")
     try:
@@ -82,7 +84,7 @@ def _moved(clip: Clip, fps: float) -> tuple[Skeleton, Mapping, FloatArray, Float
         raise type(error)(f"clip {clip.info.id}: {error}") from None
     skeleton, keep, mapping = _pruned(clip.skeleton, mapping)
     root, quat = resample(clip.root_pos, clip.local_quat[:, keep], clip.fps, fps)
-    return skeleton, mapping, *pose.world(skeleton, root, quat)
+    return skeleton, mapping, keep, *pose.world(skeleton, root, quat)
 
 
 def _checked(clip: Clip, joints: FloatArray) -> FloatArray:
