@@ -12,11 +12,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from c3d_writer import c3d
 
 from motionlib.export import gltf
 from motionlib.export.rig import RigMotion
 from motionlib.ingest import synthetic
 from motionlib.ingest.bvh import read_bvh
+from motionlib.ingest.c3d import BODY
 
 SPLIT = b"\0--companion--\0"
 FRAMES = 6
@@ -163,6 +165,14 @@ def tiny_gltf() -> bytes:
     return json.dumps(document).encode() + SPLIT + data
 
 
+def centres(processor: str, scale: float) -> bytes:
+    """Joint centres that shake, with a gap."""
+    places = np.random.default_rng(2).normal(0, 500, (FRAMES, len(BODY), 3))
+    seen = np.ones(places.shape[:2], dtype=bool)
+    seen[2, 3] = False
+    return c3d(list(BODY), places, processor=processor, scale=scale, seen=seen, screen=("+X", "+Z"), trial=True)
+
+
 def npy(*shape: int) -> bytes:
     """Numbers without meaning in a shape that has one."""
     file = io.BytesIO()
@@ -212,6 +222,7 @@ SEEDS: dict[str, Callable[[], list[bytes]]] = {
     "npz": lambda: [npz(72), npz(156), npz(165)],
     "glb": lambda: [glb()],
     "gltf": lambda: [tiny_gltf()],
+    "c3d": lambda: [centres("<", -1.0), centres("<", 0.1), centres(">", -1.0), centres("vax", -1.0)],
     "csv": lambda: [TINY_CSV],
     "jsonl": lambda: [TINY_JSONL],
     "txt": lambda: [TINY_TXT],
