@@ -1,6 +1,8 @@
 """Raw deliveries -> judged takes. A new format is one module here and one line in READERS."""
 
+from motionlib.ingest.amc import read_amc, skeletons_beside
 from motionlib.ingest.bvh import read_bvh
+from motionlib.ingest.c3d import read_c3d
 from motionlib.ingest.gltf import read_gltf
 from motionlib.ingest.gltf_document import companions as gltf_buffers
 from motionlib.ingest.joints import read_npy
@@ -10,7 +12,9 @@ from motionlib.ingest.source import Format, Source
 from motionlib.rig.raw import RawMotion
 
 READERS: dict[str, Format] = {
+    ".amc": Format(read_amc, skeletons_beside),
     ".bvh": Format(lambda source: read_bvh(source.data)),
+    ".c3d": Format(read_c3d),
     ".glb": Format(read_gltf, gltf_buffers),
     ".gltf": Format(read_gltf, gltf_buffers),
     ".npy": Format(read_npy),
@@ -28,10 +32,7 @@ CONVERT: dict[str, str] = {
     ".dae": f"import it in Blender and {BLENDER}",
     ".blend": f"open it in Blender and {BLENDER}",
     ".bip": "export it as BVH from 3ds Max",
-    ".c3d": "markers have no skeleton: solve them in your mocap software and export BVH",
-    ".trc": "markers have no skeleton: solve them in your mocap software and export BVH",
-    ".amc": "convert the ASF/AMC pair to BVH",
-    ".asf": "convert the ASF/AMC pair to BVH",
+    ".trc": "markers have no skeleton: solve them in your mocap software and export BVH, glTF or C3D with joint centres",
 }
 
 __all__ = ["CONVERT", "READERS", "REASONS", "BadMotionError", "Format", "RawMotion", "Source", "read_bvh"]

@@ -5,7 +5,7 @@ QUARANTINE = {
     "not_bvh": "The file does not begin with HIERARCHY, so it is not BVH.",
     "empty_file": "The file holds no bytes.",
     "too_large": "The file is larger than the reader takes.",
-    "bad_hierarchy": "The skeleton part breaks the grammar of BVH.",
+    "bad_hierarchy": "The skeleton part breaks the grammar of its format.",
     "too_many_joints": "The skeleton has more joints than the reader takes.",
     "too_deep": "The skeleton is nested deeper than the reader takes.",
     "several_roots": "The file holds more than one root, hence more than one body.",
@@ -15,6 +15,7 @@ QUARANTINE = {
     "bad_frame_time": "The line `Frame Time:` is missing or holds no positive number.",
     "no_frames": "The motion part holds no frame.",
     "frame_count_mismatch": "The file holds another number of frames than it declares.",
+    "bad_frame": "A frame does not name the bones that its skeleton and the frames before it have.",
     "bad_number": "A value of the motion part is not a number.",
     "not_finite": "A value is NaN, infinite, or too large to be a pose.",
     "unknown_format": "No reader is known for this kind of file.",
@@ -25,6 +26,8 @@ QUARANTINE = {
     "bad_body_model": "A body-model file in `ingest.body_models` is there but cannot be used.",
     "companion_missing": "A file that this one needs beside it is not in the delivery.",
     "scaled_joint": "A joint is scaled unevenly or changes its size, which a body of bones cannot express.",
+    "markers_only": "The file holds markers but not the joint centres of a body; solve a skeleton first.",
+    "points_missing": "A joint was unseen for longer than can be bridged.",
     "took_too_long": "Reading and judging the file took longer than `ingest.seconds_per_file`.",
     "reader_crashed": "The process that read the file died of it.",
     "too_short": "The take is shorter than `ingest.min_seconds`.",
@@ -40,6 +43,7 @@ QUARANTINE = {
 REPAIR = {
     "joint_translations_dropped": "Joints besides the root moved in their parent by over 1 mm; that was left out.",
     "cut_at_jump": "The root leaps between two frames; the longest piece without a leap was kept.",
+    "gaps_filled": "A joint was unseen for a moment; the gap was bridged in a straight line.",
     "axes_turned": "The data were not y up and were turned so that they are.",
 }
 # Things worth knowing that change no verdict.
@@ -50,6 +54,7 @@ REMARK = {
     "no_root_translation": "The root has no position channels: the body turns on the spot.",
     "rotations_from_positions": "The file holds joint positions only: rotations are the shortest ones, without twist.",
     "fps_assumed": "The file does not say its frame rate; the one that its kind usually has was taken.",
+    "bones_without_values": "The motion file leaves out bones of its skeleton: they keep their rest rotation.",
     "body_assumed": "The body's measures come from published averages, not from a body model of this person.",
     "fps_stated": "The captions state another frame rate than the file; theirs was taken.",
     "other_gender": "No body model of the stated gender is there; another one's measures were taken.",
