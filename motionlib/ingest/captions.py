@@ -110,7 +110,7 @@ def _row_label(row: Mapping[str, object]) -> Label:
     caption = Caption(text, start, end, _field(row, "source"), split)
     licence = _field(row, "licence") or _field(row, "license")
     return Label(
-        captions=(caption,) if text else (),
+        captions=(caption,) if text or split else (),  # without words it still names the split
         subject=_field(row, "subject"),
         action=_field(row, "action"),
         style=_field(row, "style"),

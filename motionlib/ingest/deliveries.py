@@ -9,14 +9,14 @@ from pathlib import Path
 
 from motionlib.artifacts import ClipInfo
 from motionlib.ingest import CONVERT, READERS
-from motionlib.ingest.captions import Captions, Label, read_table, read_text
+from motionlib.ingest.captions import Label
 from motionlib.ingest.companions import Companions, Rigs
 from motionlib.ingest.containers import ARCHIVE_SUFFIXES, Container, Folder, Member, is_archive, open_container
+from motionlib.ingest.labels import read_labels
+from motionlib.ingest.layouts import find_layout
 from motionlib.ingest.quality import BadMotionError
 from motionlib.ingest.source import Source
 
-TABLES = (".csv", ".jsonl")
-MAX_CAPTION_BYTES = 1 << 28  # 256 MiB in one caption file: HumanML3D's are 20 MiB in all
 LICENCE_FILE = re.compile(r"^(licen[cs]es?|copying)(\.(txt|md))?$", re.IGNORECASE)
 # What is looked for in a LICENSE file, most specific first, and the SPDX id it stands for.
 LICENCES = (
@@ -44,7 +44,7 @@ class Delivery:
         labels: By file.
         licence: Of the LICENSE file, as SPDX id where it is a known one; "" without such a file.
         problems: What was wrong with captions and names; none of it is fatal.
-        others: Number of remaining files by suffix.
+        others: Number of remaining files by suffix, and of motion files that only repeat others, saying so.
     """
 
     name: str
@@ -127,14 +127,15 @@ def open_delivery(path: Path) -> Delivery:
     if alone:
         motions = tuple(member for member in members if member.name == path.name)
     companions = Companions(container, [member.name for member in motions], READERS)
-    motions = tuple(member for member in motions if member.name not in companions.names)
-    by_stem = {posixpath.splitext(member.name)[0]: member.name for member in motions}
-    texts = {m.name for m in members if _suffix(m.name) in TABLES or _is_text(m.name, by_stem)}
-    licences = [m.name for m in members if LICENCE_FILE.match(posixpath.basename(m.name))]
-    labels, problems = _labels(container, texts, by_stem, {member.name for member in members})
+    names = [member.name for member in members]
+    layout = find_layout(motions, names)
+    motions = tuple(m for m in motions if m.name not in companions.names and m.name not in layout.left_out)
+    labels = read_labels(container, [member.name for member in motions], layout)
+    licences = [name for name in names if LICENCE_FILE.match(posixpath.basename(name))]
     rigs = Rigs(container)
-    used = {member.name for member in motions} | texts | set(licences) | companions.names | rigs.names
-    others = Counter(_suffix(member.name) or "(no suffix)" for member in members if member.name not in used)
+    used = {*(member.name for member in motions), *labels.used, *licences, *companions.names, *rigs.names}
+    used |= layout.left_out.keys() | layout.lists
+    others = Counter(_suffix(name) or "(no suffix)" for name in names if name not in used)
     return Delivery(
         name=delivery_name(path),
         folder=path.name,
@@ -142,44 +143,11 @@ def open_delivery(path: Path) -> Delivery:
         motions=motions,
         companions=companions,
         rigs=rigs,
-        labels=labels,
+        labels=labels.of,
         licence=_licence(container, licences),
-        problems=(*container.skipped(), *rigs.problems, *problems),
-        others=dict(sorted(others.items())),
+        problems=(*container.skipped(), *rigs.problems, *labels.problems),
+        others=dict(sorted({**others, **layout.counts}.items())),
     )
-
-
-def _labels(
-    container: Container, texts: set[str], by_stem: dict[str, str], files: set[str]
-) -> tuple[dict[str, Label], list[str]]:
-    """Labels by motion file: tables in the order of their names, then text files."""
-    problems: list[str] = []
-    tables: dict[str, Captions] = {}
-    notes: dict[str, Label] = {}
-    sizes = {member.name: member.size for member in container.members()}
-    small = {name for name in texts if sizes[name] <= MAX_CAPTION_BYTES}
-    problems += [f"{name}: larger than {MAX_CAPTION_BYTES} bytes" for name in sorted(texts - small)]
-    for name, data in container.read(small):
-        if isinstance(data, BadMotionError):
-            problems.append(f"{name}: {data}")
-        elif _suffix(name) in TABLES:
-            tables[name] = read_table(data, name)
-        else:
-            label, wrong = read_text(data, name)
-            notes[by_stem[posixpath.splitext(name)[0]]] = label
-            problems += wrong
-    labels: dict[str, Label] = {}
-    for name in sorted(tables):
-        problems += tables[name].problems
-        for file, label in tables[name].labels.items():
-            target = file if file in files else by_stem.get(file, "")
-            if target:
-                labels[target] = labels.get(target, Label()) + label
-            else:
-                problems.append(f"{name}: no file {file!r} in the delivery")
-    for target, label in sorted(notes.items()):
-        labels[target] = labels.get(target, Label()) + label
-    return labels, problems
 
 
 def _licence(container: Container, names: list[str]) -> str:
@@ -190,10 +158,6 @@ def _licence(container: Container, names: list[str]) -> str:
         known = [licence for pattern, licence in LICENCES if re.search(pattern, text, re.IGNORECASE)]
         return known[0] if known else f"see {name}"
     return ""
-
-
-def _is_text(name: str, by_stem: dict[str, str]) -> bool:
-    return _suffix(name) == ".txt" and posixpath.splitext(name)[0] in by_stem
 
 
 def _suffix(name: str) -> str:

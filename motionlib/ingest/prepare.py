@@ -13,8 +13,10 @@ from collections import Counter
 from pathlib import Path, PurePosixPath
 
 from motionlib.ingest import CONVERT, READERS, synthetic
+from motionlib.ingest.companions import RIG_FILE, Companions, is_rig
 from motionlib.ingest.containers import Folder, is_archive, open_container
-from motionlib.ingest.deliveries import LICENCE_FILE, TABLES, delivery_name, find_deliveries
+from motionlib.ingest.deliveries import LICENCE_FILE, delivery_name, find_deliveries
+from motionlib.ingest.labels import TABLES
 
 QUICKSTART = "quickstart"
 RAW = Path("data/raw")
@@ -50,7 +52,7 @@ def prepare_raw(raw: Path, source: Path | None = None) -> list[str]:
 
 
 def import_delivery(source: Path, raw: Path) -> Path:
-    """Bring a folder (its motion, captions and licence), an archive (as it is) or one motion file into data/raw.
+    """Bring a folder (its motion and what speaks of it), an archive (as it is) or one motion file into data/raw.
 
     A delivery of the same name is brought up to date: equal files are not touched, others replaced or removed.
 
@@ -76,7 +78,9 @@ def import_delivery(source: Path, raw: Path) -> Path:
         return target
     _need_motion(source, [here.name])
     target = raw / _safe_name(here.stem)
-    _mirror(here.parent, [name for name in (here.name, f"{here.stem}.txt") if (here.parent / name).is_file()], target)
+    beside = Companions(Folder(here.parent, deep=False), [here.name], READERS).names
+    wanted = dict.fromkeys((here.name, f"{here.stem}.txt", f"{here.stem}.{RIG_FILE}", RIG_FILE, *sorted(beside)))
+    _mirror(here.parent, [name for name in wanted if (here.parent / name).is_file()], target)
     return target
 
 
@@ -84,9 +88,10 @@ def _import_folder(source: Path, target: Path) -> Path:
     folder = Folder(source)
     names = [member.name for member in folder.members()]
     _need_motion(source, names)
-    carried = [name for name in names if _is_carried(name)]
+    beside = Companions(folder, names, READERS).names
+    carried = [name for name in names if name in beside or _is_carried(name)]
     _mirror(source, carried, target)
-    left = Counter(PurePosixPath(name).suffix.lower() or "(no suffix)" for name in names if not _is_carried(name))
+    left = Counter(PurePosixPath(name).suffix.lower() or "(no suffix)" for name in set(names) - set(carried))
     for suffix, count in sorted(left.items()):
         advice = f": {CONVERT[suffix]}" if suffix in CONVERT else ""
         print(f"{source.name}: {count} {suffix} files left out{advice}", file=sys.stderr)
@@ -136,7 +141,7 @@ def _need_motion(source: Path, names: list[str]) -> None:
 
 def _is_carried(name: str) -> bool:
     path = PurePosixPath(name)
-    return path.suffix.lower() in CARRIED or LICENCE_FILE.match(path.name) is not None
+    return path.suffix.lower() in CARRIED or is_rig(name) or LICENCE_FILE.match(path.name) is not None
 
 
 def _safe_name(name: str) -> str:

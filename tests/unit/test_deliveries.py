@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from motionlib.ingest import containers, synthetic
+from motionlib.ingest import CONVERT, containers, synthetic
 from motionlib.ingest.deliveries import Delivery, delivery_name, find_deliveries, open_delivery
 from motionlib.ingest.prepare import import_delivery, prepare_raw
 from motionlib.ingest.quality import BadMotionError
@@ -191,7 +191,20 @@ def test_importing_a_folder_takes_motion_captions_and_licence(folder: Path, tmp_
     assert target == tmp_path / "raw" / "studio"
     names = ["LICENSE", "b/captions.jsonl", "b/notes.txt", "b/two.BVH", "captions.csv", "one.bvh", "one.txt"]
     assert sorted(tree(target)) == names
-    assert "1 .fbx files left out: export it as BVH" in capsys.readouterr().err
+    assert f"1 .fbx files left out: {CONVERT['.fbx']}" in capsys.readouterr().err
+
+
+def test_importing_brings_companions_rig_words_splits_and_texts(folder: Path, tmp_path: Path):
+    names = ("07/07.asf", "07/07_01.amc", "07/rig.json", "one.rig.json", "texts/one.txt", "train.txt", "a.npy", "b.npz")
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("x")
+    (folder / "stray.bin").write_text("nobody needs it")
+    there = tree(import_delivery(folder, tmp_path / "raw"))
+    assert set(names) <= set(there)
+    assert "stray.bin" not in there
+    alone = tree(import_delivery(folder / "07" / "07_01.amc", tmp_path / "raw"))
+    assert sorted(alone) == ["07.asf", "07_01.amc", "rig.json"]
 
 
 def test_importing_twice_changes_nothing(folder: Path, tmp_path: Path):
