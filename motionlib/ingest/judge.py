@@ -1,36 +1,40 @@
 """One verdict per file: accept, repair (and say how), or quarantine (and say why)."""
 
-import math
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from pathlib import PurePosixPath
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motionlib.artifacts import Caption, Clip, ClipInfo
 from motionlib.body.skeleton import Skeleton
-from motionlib.ingest import CONVERT, READERS
+from motionlib.ingest import CONVERT, READERS, sides, spikes
 from motionlib.ingest.captions import Label
-from motionlib.ingest.quality import QUARANTINE, REMARK, REPAIR, BadMotionError
+from motionlib.ingest.doubts import doubt, rate_doubt
+from motionlib.ingest.findings import Findings, Verdict
+from motionlib.ingest.landmarks import fingerprint
+from motionlib.ingest.measures import measure_take
+from motionlib.ingest.mending import Take, mend
+from motionlib.ingest.quality import BadMotionError
 from motionlib.ingest.source import Source
 from motionlib.params import Ingest
 from motionlib.rig import geometry
+from motionlib.rig.canonical import canonical_joints
+from motionlib.rig.mapping import map_clip
+from motionlib.rig.override import Override
 from motionlib.rig.raw import RawMotion
+
+FloatArray = NDArray[np.floating]
 
 MIN_FPS = 5.0  # Hz; slower than any mocap, no gait survives it
 MIN_JOINTS = 10  # a trunk, two arms and two legs of two bones each
 STRETCH_NOTED = 0.001  # m; below it a joint's translation is rounding
 STRETCH_REFUSED = 0.05  # m; above it dropping the translation changes the motion
 LONGEST_BONE = 1.5  # m
-FASTEST_ROOT = 20.0  # m/s; sprinters reach 12.4, so more is a leap of the data
-KEPT_SHARE = 0.5  # of a take that must be free of leaps, and of a caption's span that must be in what is kept
+KEPT_SHARE = 0.5  # of a caption's span that must be in what is kept
 OFFSET_STEP = 1e-6  # m; offsets are rounded to it, so that takes of one body share one skeleton
-ADDED_POSE = 0.6  # rad, of the joint that turns most between the first two frames
-ADDED_RATIO = 3.0  # of that turn to the largest one between the second frame and the third
-
-Verdict = Literal["accept", "repair", "quarantine"]
+SAME_RATE = 0.001  # share by which a stated rate may differ from the file's without being news
+MEASURED_FPS = 30.0  # Hz about which measures are taken, by leaving out whole frames
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,28 +59,6 @@ class Judged:
     fingerprint: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
 
 
-@dataclass
-class _Findings:
-    """Reasons with their details, as they come up."""
-
-    messages: dict[str, str] = field(default_factory=dict)
-
-    def note(self, reason: str, message: str = "") -> None:
-        self.messages.setdefault(reason, message)
-
-    def verdict(self) -> Verdict:
-        if any(reason in QUARANTINE for reason in self.messages):
-            return "quarantine"
-        return "repair" if any(reason in REPAIR for reason in self.messages) else "accept"
-
-    def judged(self, facts: dict[str, float | int | str], clip: Clip | None) -> Judged:
-        ranked = [*QUARANTINE, *REPAIR, *REMARK]
-        reasons = tuple(sorted(self.messages, key=ranked.index))
-        messages = tuple(f"{reason}: {self.messages[reason]}" for reason in reasons if self.messages[reason])
-        verdict = self.verdict()
-        return Judged(verdict, reasons, messages, facts, None if verdict == "quarantine" else clip)
-
-
 def judge(source: Source, info: ClipInfo, label: Label, settings: Ingest) -> Judged:
     """Read one file and decide whether it may be trained on. Never raises because of what the file holds.
 
@@ -87,7 +69,7 @@ def judge(source: Source, info: ClipInfo, label: Label, settings: Ingest) -> Jud
         label: What captions say of it.
         settings: The `ingest` section of params.yaml.
     """
-    found = _Findings()
+    found = Findings()
     known = ClipInfo(
         id=info.id,
         file=info.file,
@@ -99,82 +81,140 @@ def judge(source: Source, info: ClipInfo, label: Label, settings: Ingest) -> Jud
         captions=label.captions,
         rig=source.rig,
     )
-    if not known.captions:
+    if not any(caption.text for caption in known.captions):
         found.note("caption_missing")
     if not known.licence:
         found.note("licence_missing")
     suffix = PurePosixPath(info.file).suffix.lower()
     if suffix not in READERS:
         found.note("unknown_format", CONVERT.get(suffix, f"{suffix or 'no suffix'} is none of {', '.join(READERS)}"))
-        return found.judged({}, None)
+        return _verdict(found)
     try:
         motion = READERS[suffix].read(source)
     except BadMotionError as error:
         found.note(error.reason, str(error))
-        return found.judged({}, None)
+        return _verdict(found)
     except (ArithmeticError, LookupError, MemoryError, ValueError) as error:  # ours to mend, but not tonight's to stop
         found.note("unreadable", f"the reader failed with {type(error).__name__}: {error}")
-        return found.judged({}, None)
-    return _judge_motion(motion, known, settings, found)
+        return _verdict(found)
+    try:
+        motion = Override.read(source.rig).applied(motion)
+    except ValueError as error:
+        found.note("bad_rig_file", str(error))
+        return _verdict(found)
+    if source.fps and abs(source.fps / motion.fps - 1) > SAME_RATE:
+        found.note("fps_stated", f"{source.fps:.6g} Hz by the captions, {motion.fps:.6g} Hz by the file")
+        motion = replace(motion, fps=source.fps)
+    known_rate = source.fps is not None or Override.read(source.rig).fps is not None
+    return _judge_motion(motion, known, settings, found, known_rate)
 
 
-def _judge_motion(motion: RawMotion, info: ClipInfo, settings: Ingest, found: _Findings) -> Judged:
+def _verdict(found: Findings, facts: dict[str, float | int | str] | None = None) -> Judged:
+    return Judged(found.verdict, found.reasons, found.sentences, facts or {})
+
+
+def _judge_motion(motion: RawMotion, info: ClipInfo, settings: Ingest, found: Findings, known_rate: bool) -> Judged:
     for remark in motion.remarks:
         found.note(remark)
     unit = _check_body(motion, found)
     _check_time(motion, settings, found)
-    up = geometry.find_up(motion)
-    piece = slice(None) if unit is None else _without_leaps(motion, unit, settings, found)
-    root_pos, local_quat = motion.root_pos[piece], motion.local_quat[piece]
-    if up != "y":
-        found.note("axes_turned", f"{up} was up; the data were turned so that y is")
-        root_pos, local_quat = geometry.turn_y_up(root_pos, local_quat)
     facts: dict[str, float | int | str] = {
-        "up": up,
+        "up": geometry.find_up(motion),
         "fps": motion.fps,
-        "frames": len(root_pos),
-        "seconds": round(len(root_pos) / motion.fps, 6),
+        "frames": len(motion.root_pos),
+        "seconds": round(len(motion.root_pos) / motion.fps, 6),
         "joints": motion.skeleton.joint_count,
     }
     if unit is None:
-        return found.judged(facts, None)
+        return _verdict(found, facts)
     facts["unit"] = round(unit, 9)
     _check_lengths(motion, unit, found)
-    clip = Clip(
-        info=replace(info, captions=_inside(info.captions, piece, motion.fps, len(root_pos))),
-        skeleton=_in_metres(motion.skeleton, unit),
-        root_pos=(root_pos * unit).astype(np.float32),
-        local_quat=local_quat.astype(np.float32),
-        fps=motion.fps,
-    )
-    return found.judged(facts, clip)
+    clip = _in_metres(motion, unit, str(facts["up"]), info, found)
+    try:
+        map_clip(clip)
+    except ValueError as error:
+        found.note("not_mapped", str(error))
+        return _verdict(found, facts)
+    try:
+        joints = canonical_joints(clip, clip.fps)
+    except ValueError as error:  # the body is known, so it is the check of its sides
+        found.note("sides_swapped", str(error))
+        return _verdict(found, facts)
+    if len(joints) < 2:
+        return _verdict(found, facts)
+    return _judge_take(clip, joints, facts, settings, found, known_rate)
 
 
-def _check_body(motion: RawMotion, found: _Findings) -> float | None:
+def _judge_take(
+    clip: Clip,
+    joints: FloatArray,
+    facts: dict[str, float | int | str],
+    settings: Ingest,
+    found: Findings,
+    known_rate: bool,
+) -> Judged:
+    """Mend a take on a known body, then measure and doubt what is kept of it."""
+    take, piece = mend(Take(clip.root_pos, clip.local_quat, joints, clip.fps), settings, found)
+    kept = Take(take.root[piece], take.quat[piece], take.joints[piece], take.fps)
+    frames = len(kept.root)
+    facts |= {"frames": frames, "seconds": round(frames / clip.fps, 6)}
+    info = replace(clip.info, captions=_inside(clip.info.captions, piece, clip.fps, frames))
+    clip = replace(clip, info=info, root_pos=kept.root, local_quat=kept.quat)
+    step = max(1, round(clip.fps / MEASURED_FPS))
+    sparse, fps = kept.joints[::step], clip.fps / step
+    values = measure_take(kept.joints, sparse, fps)
+    said = "" if known_rate else rate_doubt(values, clip.fps, settings.judging)
+    if said:
+        found.note("fps_doubtful", said)
+    doubt(kept, values, settings.judging, found)
+    _note_flips(clip, found)
+    said = sides.contradiction(info.captions, values, settings.judging, frames / clip.fps)
+    if said:
+        found.note("caption_contradicts", said)
+    told = {name: round(value, 6) for name, value in values.items() if value == value}
+    verdict = found.verdict
+    kept_clip = None if verdict == "quarantine" else clip
+    return Judged(verdict, found.reasons, found.sentences, facts, kept_clip, told, fingerprint(sparse, fps))
+
+
+def _note_flips(clip: Clip, found: Findings) -> None:
+    flips = spikes.flips(clip.local_quat)
+    if flips:
+        frame, joint = flips[0]
+        found.note("rotations_flip", f"{len(flips)} times, first {clip.skeleton.names[joint]} after frame {frame}")
+
+
+def _check_body(motion: RawMotion, found: Findings) -> float | None:
     joints = motion.skeleton.joint_count
     if joints < MIN_JOINTS:
         found.note("not_humanoid", f"{joints} joints, at least {MIN_JOINTS} are a body")
         return None
-    unit = geometry.find_unit(motion)
+    unit = motion.unit or geometry.find_unit(motion)
     if unit is None:
         longest = float(np.linalg.norm(motion.skeleton.offsets, axis=1).max())
         found.note("units_doubtful", f"longest bone {longest:.4g} units; tried {', '.join(_shown_units())} m per unit")
     return unit
 
 
-def _check_time(motion: RawMotion, settings: Ingest, found: _Findings) -> None:
+def _check_time(motion: RawMotion, settings: Ingest, found: Findings) -> None:
     seconds = len(motion.root_pos) / motion.fps
     if not MIN_FPS <= motion.fps <= settings.max_fps:
         found.note("fps_doubtful", f"{motion.fps:.6g} Hz is not within {MIN_FPS:g} and {settings.max_fps:g} Hz")
     if seconds < settings.min_seconds or len(motion.root_pos) < 2:
         found.note("too_short", f"{seconds:.3f} s, at least {settings.min_seconds:g} s are needed")
-    if len(motion.root_pos) > 2:
-        first, second = (_largest_angle(motion, frame) for frame in (0, 1))
-        if first > ADDED_POSE and first > ADDED_RATIO * second:
-            found.note("first_frame_differs", f"a joint turns by {math.degrees(first):.0f} degrees after frame 0")
 
 
-def _check_lengths(motion: RawMotion, unit: float, found: _Findings) -> None:
+def _in_metres(motion: RawMotion, unit: float, up: str, info: ClipInfo, found: Findings) -> Clip:
+    root_pos, local_quat = motion.root_pos, motion.local_quat
+    if up != "y":
+        found.note("axes_turned", f"{up} was up; the data were turned so that y is")
+        root_pos, local_quat = geometry.turn_y_up(root_pos, local_quat)
+    offsets = np.round(motion.skeleton.offsets * unit / OFFSET_STEP) * OFFSET_STEP + 0.0  # no negative zero
+    skeleton = Skeleton(motion.skeleton.names, motion.skeleton.parents, np.round(offsets, 6))
+    return Clip(info, skeleton, (root_pos * unit).astype(np.float32), local_quat.astype(np.float32), motion.fps)
+
+
+def _check_lengths(motion: RawMotion, unit: float, found: Findings) -> None:
     names = motion.skeleton.names
     stretch, bones = motion.stretch * unit, np.linalg.norm(motion.skeleton.offsets, axis=1) * unit
     worst, longest = int(stretch.argmax()), int(bones.argmax())
@@ -183,22 +223,6 @@ def _check_lengths(motion: RawMotion, unit: float, found: _Findings) -> None:
         found.note(reason, f"{names[worst]} by up to {stretch[worst] * 1000:.1f} mm")
     if bones[longest] > LONGEST_BONE:
         found.note("bone_too_long", f"{names[longest]} measures {bones[longest]:.2f} m")
-
-
-def _without_leaps(motion: RawMotion, unit: float, settings: Ingest, found: _Findings) -> slice:
-    """The longest piece within which the root never moves faster than any person; the whole take as a rule."""
-    speed = np.linalg.norm(np.diff(motion.root_pos, axis=0), axis=1) * unit * motion.fps
-    leaps = np.flatnonzero(speed > FASTEST_ROOT)
-    if not len(leaps):
-        return slice(None)
-    borders = [0, *(leaps + 1).tolist(), len(motion.root_pos)]
-    start, end = max(pairwise(borders), key=lambda piece: piece[1] - piece[0])
-    said = f"{speed[leaps[0]]:.0f} m/s between frames {leaps[0]} and {leaps[0] + 1}"
-    if end - start < max(KEPT_SHARE * len(motion.root_pos), settings.min_seconds * motion.fps):
-        found.note("root_jumps", said)
-        return slice(None)
-    found.note("cut_at_jump", f"{said}; frames {start} to {end - 1} of {len(motion.root_pos)} were kept")
-    return slice(start, end)
 
 
 def _inside(captions: tuple[Caption, ...], piece: slice, fps: float, frames: int) -> tuple[Caption, ...]:
@@ -213,18 +237,6 @@ def _inside(captions: tuple[Caption, ...], piece: slice, fps: float, frames: int
         if whole or end - start >= KEPT_SHARE * (caption.end_s - caption.start_s):
             kept.append(caption if whole else replace(caption, start_s=round(start, 6), end_s=round(end, 6)))
     return tuple(kept)
-
-
-def _largest_angle(motion: RawMotion, frame: int) -> float:
-    """Angle in radians by which the liveliest joint turns from `frame` to the next."""
-    here, there = motion.local_quat[frame], motion.local_quat[frame + 1]
-    cosine = np.abs((here * there).sum(axis=1)).clip(max=1.0)
-    return float(2 * np.arccos(cosine).max())
-
-
-def _in_metres(skeleton: Skeleton, unit: float) -> Skeleton:
-    offsets = np.round(skeleton.offsets * unit / OFFSET_STEP) * OFFSET_STEP + 0.0  # no negative zero
-    return Skeleton(skeleton.names, skeleton.parents, np.round(offsets, 6))
 
 
 def _shown_units() -> list[str]:
