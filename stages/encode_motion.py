@@ -16,7 +16,7 @@ def main(name: str) -> None:
     """Encode every clip of data/features, whole and unpadded."""
     training.deterministic(seed=0)
     features = read_features(Path("data/features"))
-    model = tokenizers.load(Path("models/tokenizers") / name)
+    model = tokenizers.load(Path("models/tokenizers") / name, mode=features.mode)
     with tracking.run(f"encode_motion@{name}", {}) as log:
         log.dataset("features", Path("data/features"))
         clips = track(features.clips, f"encode_motion@{name}", len(features.clips))

@@ -23,9 +23,10 @@ def main(name: str) -> None:
     features, table = read_features(FEATURES), read_text(TEXT)
     training.deterministic(protocol.seed, threads=1)  # small models: a second thread costs more than it brings
     encoder = text.encoder(settings.text.encoder, settings.text.max_tokens)
-    judges = {one: evaluators.load(EVALUATORS / one, table.encoder) for one in settings.evaluators}
-    prior = priors.load(PRIORS / name, table.encoder)
-    model = MotionModel(tokenizers.load(TOKENIZERS / entry.tokenizer), prior, encoder, entry.sampling)
+    judges = {one: evaluators.load(EVALUATORS / one, table.encoder, features.mode) for one in settings.evaluators}
+    prior = priors.load(PRIORS / name, table.encoder, features.mode)
+    tokenizer = tokenizers.load(TOKENIZERS / entry.tokenizer, mode=features.mode)
+    model = MotionModel(tokenizer, prior, encoder, entry.sampling)
 
     def generate(texts: Sequence[str], seconds: Sequence[float] | None, seed: int) -> list[Float32]:
         return [motion.features for motion in model.generate(texts, seconds, seed=seed)]

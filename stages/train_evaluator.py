@@ -21,7 +21,8 @@ def main(name: str) -> None:
     config, protocol = settings.evaluators[name], Protocol.of(settings.evaluate)
     features, text = read_features(FEATURES), read_text(TEXT)
     training.deterministic(config.train.seed, threads=1)  # GRU steps are too small to share
-    model = evaluators.make(config.kind, config.model, features.mean, features.std, text.encoder["dim"])
+    sizes = features.mean, features.std, text.encoder["dim"], features.mode
+    model = evaluators.make(config.kind, config.model, *sizes)
     model = model.to("cuda" if torch.cuda.is_available() else "cpu")
     mark = checkpoint.fingerprint(stage, config.model_dump(mode="json"), [FEATURES, TEXT], [evaluation, training])
 

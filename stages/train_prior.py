@@ -26,7 +26,7 @@ def main(name: str) -> None:
     pieces = splits(codes, features, entry.data.untexted)
     training.deterministic(entry.train.seed, entry.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = priors.build(entry.kind, entry.model, codes.shape, text.encoder["dim"]).to(device)
+    model = priors.build(entry.kind, entry.model, codes.shape, text.encoder["dim"], features.mode).to(device)
     batches = partial(Batches, text=text, max_steps=model.max_steps, settings=entry.data, device=device)
     inputs = [CODES / entry.tokenizer, FEATURES, TEXT]
     mark = training.fingerprint(stage, entry.model_dump(mode="json"), inputs, [priors, training])

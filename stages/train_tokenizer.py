@@ -24,7 +24,7 @@ def main(name: str) -> None:
     training.deterministic(train.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     statistics = torch.from_numpy(features.mean), torch.from_numpy(features.std)
-    model = tokenizers.build(entry.kind, entry.model, *statistics, features.fps).to(device)
+    model = tokenizers.build(entry.kind, entry.model, *statistics, features.fps, features.mode).to(device)
     windows = Windows([(c.id, features.of(c)) for c in features.split("train")], entry.window_frames, device)
     model.prepare(windows.sample(PREPARE_WINDOWS, train.seed), train.seed)
     model.plan(training.total_steps(train, windows.items_per_pass))

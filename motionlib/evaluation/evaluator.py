@@ -15,6 +15,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from motionlib.artifacts import Float32, TextTable
+from motionlib.artifacts.modes import COMPAT
 from motionlib.evaluation.networks import UNIT
 from motionlib.normalize.layout import CONTACTS, RIC
 from motionlib.params import Section
@@ -70,11 +71,12 @@ class Evaluator(nn.Module):
         text_dim: E of the word states.
 
     Attributes:
-        seen: Leading features that it looks at.
+        seen: Leading features that it looks at. mode: Of the features, `compat` or `exact`.
     """
 
     Config: ClassVar[type[EvaluatorConfig]]
     config: EvaluatorConfig
+    mode: str = COMPAT
     mean: Tensor
     std: Tensor
 

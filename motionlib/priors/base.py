@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from motionlib.artifacts import CodeShape
+from motionlib.artifacts.modes import COMPAT
 from motionlib.params import Section
 from motionlib.text import Encoded
 from motionlib.training import Loss
@@ -78,6 +79,7 @@ class Prior(nn.Module, ABC, Generic[ConfigT, SamplingT]):
 
     Config: ClassVar[type[Section]]
     Sampling: ClassVar[type[Section]]
+    mode: str = COMPAT  # of the features behind the codes
 
     def __init__(self, config: ConfigT, codes: CodeShape, text_dim: int) -> None:
         super().__init__()

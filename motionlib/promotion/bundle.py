@@ -13,7 +13,8 @@ from typing import Any, Self
 import numpy as np
 
 from motionlib import priors, text, tokenizers
-from motionlib.artifacts import BadArtifactError, FeatureSet, write_json
+from motionlib.artifacts import BadArtifactError, FeatureSet, read_json, write_json
+from motionlib.artifacts.modes import mode_of, require_mode
 from motionlib.body.skeleton import CANONICAL_DIRECTIONS, CANONICAL_LENGTHS, CANONICAL_NAMES, CANONICAL_PARENTS
 from motionlib.promotion.listing import FORMAT, LISTING, bundle_id, check, sha256
 from motionlib.promotion.model import MotionModel
@@ -50,8 +51,10 @@ def write_bundle(folder: Path, parts: Parts) -> str:
     """Write a bundle into an empty or missing folder and give its id.
 
     Raises:
-        BadArtifactError: If the folder holds something already.
+        BadArtifactError: If the folder holds something already, or a part was made from features of another mode.
     """
+    for name, source in (("tokenizer", parts.tokenizer), ("prior", parts.prior)):
+        require_mode(mode_of(read_json(source / "model.json")), parts.features.mode, f"the {name} in {source}")
     if folder.exists() and any(folder.iterdir()):
         raise BadArtifactError(f"{folder} is not empty; a bundle is never written over another")
     folder.mkdir(parents=True, exist_ok=True)
@@ -96,15 +99,16 @@ class Bundle(MotionModel):
         """Read a bundle.
 
         Raises:
-            BadArtifactError: If a file is missing or was changed.
+            BadArtifactError: If a file is missing or was changed, or its parts are of different modes.
             BadEncoderError: If its text encoder is not installed, or is another one by its digest.
         """
         facts = check(folder)
         wanted = facts["text_encoder"]
         encoder = text.encoder(wanted["spec"], facts["max_tokens"])
         text.require(text.describe(encoder), wanted, f"the bundle in {folder}")
-        prior = priors.load(folder / "prior", text.describe(encoder)).to(device)
-        tokenizer = tokenizers.load(folder / "tokenizer").to(device)
+        mode = facts["features"]["mode"]
+        prior = priors.load(folder / "prior", text.describe(encoder), mode).to(device)
+        tokenizer = tokenizers.load(folder / "tokenizer", mode=mode).to(device)
         model = cls(tokenizer, prior, encoder, facts["sampling"])
         model.folder, model.id, model.facts = folder, bundle_id(folder), facts
         return model

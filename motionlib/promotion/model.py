@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from motionlib.artifacts import Float32, Int64
+from motionlib.artifacts.modes import require_mode
 from motionlib.priors.base import Prior, text_features
 from motionlib.text import TextEncoder
 from motionlib.tokenizers.base import Tokenizer
@@ -36,7 +37,10 @@ class MotionModel:
     """What a bundle does: `generate`, `encode`, `decode`, `reconstruct`; raw features outside, codes inside.
 
     Attributes:
-        fps: Hz of the features.
+        fps: Hz of the features. mode: Of the features, `compat` or `exact`.
+
+    Raises:
+        MixedModesError: If tokenizer and prior were made from features of different modes.
     """
 
     def __init__(
@@ -46,6 +50,8 @@ class MotionModel:
         encoder: TextEncoder,
         sampling: Mapping[str, Any] | None = None,
     ) -> None:
+        require_mode(prior.mode, tokenizer.mode, "the prior")
+        self.mode = tokenizer.mode
         self.tokenizer = tokenizer.eval()
         self.prior = prior.eval()
         self.encoder = encoder

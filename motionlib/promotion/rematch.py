@@ -36,7 +36,7 @@ def rematch(bundle: Path) -> dict[str, Any]:
     mode = model.facts["features"]["mode"]
     if mode != features.mode:
         raise ValueError(f"{bundle}: its features are {mode}, those of {FEATURES} are {features.mode}")
-    judge = evaluators.load(EVALUATORS / settings.evaluate.evaluator, table.encoder)
+    judge = evaluators.load(EVALUATORS / settings.evaluate.evaluator, table.encoder, features.mode)
     test, longest = Embedded.of(judge, features, table, "test"), judge.config.max_frames
 
     def generate(texts: Sequence[str], seconds: Sequence[float] | None, seed: int) -> list[Float32]:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from motionlib.artifacts import read_model, write_model
+from motionlib.artifacts.modes import COMPAT, mode_of, require_mode
 from motionlib.tokenizers.base import FPS, Tokenizer, arrays, tensors
 from motionlib.tokenizers.vqvae import VqVae
 
@@ -17,12 +18,19 @@ TOKENIZERS: dict[str, type[Tokenizer]] = {
 __all__ = ["TOKENIZERS", "Tokenizer", "build", "load", "save"]
 
 
-def build(kind: str, settings: Mapping[str, Any], mean: torch.Tensor, std: torch.Tensor, fps: float = FPS) -> Tokenizer:
+def build(
+    kind: str,
+    settings: Mapping[str, Any],
+    mean: torch.Tensor,
+    std: torch.Tensor,
+    fps: float = FPS,
+    mode: str = COMPAT,
+) -> Tokenizer:
     """A new tokenizer of a kind of TOKENIZERS, with random weights from torch's global generator.
 
     Args:
         settings: As under `tokenizers.<name>.model` in params.yaml.
-        mean, std: (D,) of the training features. fps: Hz of the features.
+        mean, std: (D,) of the training features. fps: Hz of the features. mode: Of the features.
 
     Raises:
         ValueError: If the kind is unknown or a setting is none of its Config.
@@ -30,7 +38,9 @@ def build(kind: str, settings: Mapping[str, Any], mean: torch.Tensor, std: torch
     if kind not in TOKENIZERS:
         raise ValueError(f"unknown tokenizer kind {kind!r}; known: {sorted(TOKENIZERS)}")
     made = TOKENIZERS[kind]
-    return made(made.Config.model_validate(dict(settings)), mean, std, fps)
+    model = made(made.Config.model_validate(dict(settings)), mean, std, fps)
+    model.mode = mode
+    return model
 
 
 def save(folder: Path, model: Tokenizer) -> None:
@@ -42,22 +52,27 @@ def save(folder: Path, model: Tokenizer) -> None:
         "config": model.config.model_dump(mode="json"),
         "features": model.width,
         "fps": model.fps,
+        "mode": model.mode,
         "shape": model.shape._asdict(),
         "parameters": model.parameter_count(),
     }
     write_model(folder, arrays(model), card)
 
 
-def load(folder: Path, device: str = "cpu") -> Tokenizer:
+def load(folder: Path, device: str = "cpu", mode: str | None = None) -> Tokenizer:
     """Read what `save` wrote, in eval mode.
 
+    Args:
+        mode: Of the features that it shall work on; it is checked.
+
     Raises:
-        BadArtifactError: If the folder is not a finished model.
+        BadArtifactError: If the folder is not a finished model, or one of features of another mode.
         ValueError: If it is a model of an unknown kind.
     """
     weights, card = read_model(folder)
+    require_mode(mode_of(card), mode, f"the tokenizer in {folder}")
     state = tensors(weights)
     with torch.random.fork_rng(devices=[]):  # the random start, soon overwritten, shall not disturb other draws
-        model = build(card["kind"], card["config"], state["mean"], state["std"], card["fps"])
+        model = build(card["kind"], card["config"], state["mean"], state["std"], card["fps"], mode_of(card))
     model.load_state_dict(state)
     return model.to(device).eval()

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from motionlib.artifacts import CodeShape
+from motionlib.artifacts.modes import COMPAT
 from motionlib.training import Loss
 
 FPS = 20.0  # Hz of HumanML3D features
@@ -45,11 +46,15 @@ class Tokenizer(nn.Module, ABC):
         mean, std: (D,) of the training features.
         fps: Hz of the features.
 
+    Attributes:
+        mode: Of the features it was made from, `compat` or `exact`.
+
     Raises:
         ValueError: If mean and std are not two (D,) of finite numbers.
     """
 
     Config: ClassVar[type[Settings]]
+    mode: str = COMPAT
     mean: Tensor
     std: Tensor
 
