@@ -40,12 +40,27 @@ def _model_line(model: "Registered") -> str:
 
 @click.command(epilog="Example: motionlib promote 3 --why 'feet slide less'")
 @click.argument("version")
+@click.option(
+    "--alias",
+    type=click.Choice(["champion", "commercial"]),
+    default="champion",
+    show_default=True,
+    help="commercial: only if the licence of every clip allows it (promote.commercial_licences).",
+)
 @why_option("promoted on the command line")
 @json_option
-def promote(version: str, why: str, as_json: bool) -> None:
+def promote(version: str, alias: str, why: str, as_json: bool) -> None:
     """Make VERSION (a number, or challenger) the champion and write it into the journal."""
     from motionlib.promotion import registry
 
+    if alias == registry.COMMERCIAL:
+        try:
+            released = registry.release(registry.resolve(version), getpass.getuser(), why)
+        except registry.LicenceError as error:
+            answer({"version": version, "refused": str(error)}, as_json, str(error))
+            say_no()
+        answer(vars(released), as_json, f"version {released.version} is {alias}")
+        return
     entry = registry.promote(registry.resolve(version), getpass.getuser(), why)
     answer(vars(entry), as_json, f"version {entry.version} is champion")
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 FILE = Path(".motionlib/journal.jsonl")
 START = "0" * 64  # what the first line holds as the hash before it
-What = Literal["promote", "rollback", "withdraw", "reject"]
+What = Literal["promote", "rollback", "withdraw", "reject", "release"]
 
 
 class BadJournalError(ValueError):
@@ -28,7 +28,8 @@ class Entry:
 
     Attributes:
         number: 1 for the first. time: UTC, ISO 8601.
-        what: `promote` and `rollback` make `version` the champion, `withdraw` takes it out, `reject` changes nothing.
+        what: `promote` and `rollback` make `version` the champion, `withdraw` takes it out, `reject` changes
+            nothing, `release` puts it under the alias `commercial`.
         champion: Version that is champion after this entry, "" for none.
         evidence: What the decision rests on: verdict, metrics, bundle digest, lineage commit.
         previous, hash: sha256 of the line before, and of this one without its own.
@@ -107,6 +108,13 @@ def before(found: Sequence[Entry], out: str = "") -> str | None:
     gone = withdrawn(found) | {champion(found), out}
     reigns = [entry.champion for entry in found if entry.champion and entry.champion not in gone]
     return reigns[-1] if reigns else None
+
+
+def released(found: Sequence[Entry]) -> str | None:
+    """The version under the alias `commercial`: the last that was released and not withdrawn since."""
+    gone = withdrawn(found)
+    made = [entry.version for entry in found if entry.what == "release" and entry.version not in gone]
+    return made[-1] if made else None
 
 
 def withdrawn(found: Sequence[Entry]) -> set[str | None]:

@@ -2,13 +2,16 @@
 
 import os
 import warnings
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
-from motionlib.promotion import journal
+from motionlib import params
+from motionlib.artifacts import read_json
+from motionlib.promotion import gate, journal
 from motionlib.promotion.listing import LISTING, bundle_id
 from motionlib.tracking import store
 
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
     from motionlib.promotion.bundle import Bundle
 
 NAME = "motion"
-CHAMPION, CHALLENGER = "champion", "challenger"
+CHAMPION, CHALLENGER, COMMERCIAL = "champion", "challenger", "commercial"
 BUNDLE_TAG, HEAD_TAG, WITHDRAWN_TAG = "bundle", "journal.head", "withdrawn"
 LINEAGE_PREFIXES = ("git.", "dvc.", "lineage.", "stage", "prefect.", "bundle")
 WHERE = "where"  # in the journal: folder of the bundle
@@ -24,6 +27,10 @@ WHERE = "where"  # in the journal: folder of the bundle
 
 class UnknownModelError(ValueError):
     """There is no model of that name; the message says what there is, or what makes one."""
+
+
+class LicenceError(ValueError):
+    """A model may not stand under an alias because of the licences of its clips."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +143,31 @@ def promote(version: str, who: str, why: str, evidence: Mapping[str, Any] | None
     return _decide("promote", known.version, known.version, who, why, evidence or {})
 
 
+def release(version: str, who: str, why: str) -> journal.Entry:
+    """Put a version under the alias `commercial`, which stands for models that may be sold with.
+
+    Raises:
+        UnknownModelError: If there is no such version, or it was withdrawn.
+        LicenceError: If a clip of its bundle stands under a licence that `promote.commercial_licences` does not list.
+    """
+    known = _version(version)
+    if known.withdrawn:
+        raise UnknownModelError(f"version {version} was withdrawn; see the journal for why")
+    clips = read_json(_fetch(known.version) / "licences.json")
+    refused = gate.refused_licences(set(clips.values()), params.load().promote)
+    if refused:
+        first = min(clip for clip, licence in clips.items() if (licence or "unknown") in refused)
+        count = sum((licence or "unknown") in refused for licence in clips.values())
+        raise LicenceError(
+            f"version {version} may not be {COMMERCIAL}: {count} of its {len(clips)} clips stand under "
+            f"{', '.join(refused)}; the first is {first}"
+        )
+    facts = {"alias": COMMERCIAL, "licences": dict(sorted(Counter(clips.values()).items()))}
+    entry = _decide("release", known.version, champion(), who, why, facts)
+    store.client().set_registered_model_alias(NAME, COMMERCIAL, known.version)
+    return entry
+
+
 def reject(version: str, who: str, why: str, evidence: Mapping[str, Any]) -> journal.Entry:
     """Note that a challenger was not promoted."""
     return _decide("reject", version, champion(), who, why, evidence)
@@ -165,8 +197,13 @@ def withdraw(version: str, who: str, why: str) -> str | None:
     known = _version(version)
     found = journal.entries()
     after = champion() if champion() != known.version else journal.before(found, out=known.version)
-    store.client().set_model_version_tag(NAME, known.version, WITHDRAWN_TAG, "true")
+    client = store.client()
+    client.set_model_version_tag(NAME, known.version, WITHDRAWN_TAG, "true")
     _decide("withdraw", known.version, after, who, why, {})
+    if _aliases().get(COMMERCIAL) == known.version:
+        client.delete_registered_model_alias(NAME, COMMERCIAL)
+        if free := journal.released(journal.entries()):
+            client.set_registered_model_alias(NAME, COMMERCIAL, free)
     return after
 
 
@@ -189,7 +226,7 @@ def lineage(name: str) -> dict[str, Any]:
 
 
 def resolve(name: str) -> str:
-    """The version that `champion`, `challenger` or a version stands for.
+    """The version that `champion`, `challenger`, `commercial` or a version stands for.
 
     Raises:
         UnknownModelError: If there is none.
@@ -199,6 +236,11 @@ def resolve(name: str) -> str:
         if now is None:
             raise UnknownModelError("there is no champion yet; `make run` trains and promotes one")
         return now
+    if name == COMMERCIAL:
+        free = journal.released(journal.entries())
+        if free is None:
+            raise UnknownModelError("nothing was released yet; `motionlib promote VERSION --alias commercial` does it")
+        return free
     if name == CHALLENGER:
         latest = _aliases().get(CHALLENGER)
         if latest is None:

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from click.testing import CliRunner
 
 from motionlib import priors, text, tokenizers
 from motionlib.artifacts import BadArtifactError, FeatureClip, Report, write_features, write_report
+from motionlib.cli import main
 from motionlib.promotion import journal, registry
 from motionlib.promotion.bundle import Bundle
 from motionlib.promotion.listing import bundle_id, check
@@ -260,6 +262,34 @@ def test_a_withdrawn_champion_hands_over_and_does_not_come_back(checkout):
     assert registry.withdraw("1", "ann", "the same clip") is None
     with pytest.raises(UnknownModelError, match="no champion yet"):
         registry.resolve("champion")
+
+
+def licensed(checkout: Path, *allowed: str) -> None:
+    content = yaml.safe_load((ROOT / "params.yaml").read_text())
+    content["promote"]["commercial_licences"] = list(allowed)
+    (checkout / "params.yaml").write_text(yaml.safe_dump(content))
+
+
+def test_a_model_of_free_clips_is_released_and_the_champion_stays(checkout):
+    licensed(checkout, "CC0-1.0")
+    entry = registry.release("2", "ann", "for the game")
+    assert (entry.what, entry.version, entry.champion) == ("release", "2", "1")
+    assert entry.evidence["licences"] == {"CC0-1.0": 1}
+    assert registry.resolve("commercial") == alias("commercial") == "2"
+    assert registry.champion() == "1"
+    registry.withdraw("2", "ann", "a clip was not free after all")
+    with pytest.raises(UnknownModelError, match="nothing was released"):
+        registry.resolve("commercial")
+
+
+def test_one_clip_under_another_licence_forbids_the_release_and_is_named(checkout):
+    licensed(checkout, "MIT")
+    with pytest.raises(registry.LicenceError, match=r"1 of its 1 clips stand under CC0-1.0; the first is walk"):
+        registry.release("2", "ann", "for the game")
+    assert [entry.what for entry in journal.entries()] == ["promote"]
+    refused = CliRunner().invoke(main, ["promote", "2", "--alias", "commercial", "--json"])
+    assert refused.exit_code == 1
+    assert "may not be commercial" in json.loads(refused.stdout)["refused"]
 
 
 def test_a_journal_that_was_cut_is_found(checkout):
