@@ -34,17 +34,22 @@ class Rows(NamedTuple):
     rest: int
 
 
-def read_rows(block: bytes, width: int) -> Rows:
+def read_rows(block: bytes, width: int, first: int = 0) -> Rows:
     """Numbers of a block of text by rows of `width`, however the lines are broken.
+
+    Args:
+        block: The text.
+        width: Numbers of a row.
+        first: Frame that the first row is, for messages.
 
     Raises:
         BadMotionError: `bad_number` or `not_finite`, naming frame and value of the first offending one.
     """
     rows = _by_line(block, width) if _is_numeric(block) else None
-    rows = rows or _by_token(block, width)
+    rows = rows or _by_token(block, width, first)
     if rows.values.size and not max(rows.values.max(), -rows.values.min()) < MAX_VALUE:
         frame = np.flatnonzero(~(np.abs(rows.values) < MAX_VALUE).all(axis=1))[0]
-        raise BadMotionError("not_finite", f"frame {frame}: a value is infinite or beyond {MAX_VALUE:g}")
+        raise BadMotionError("not_finite", f"frame {first + frame}: a value is infinite or beyond {MAX_VALUE:g}")
     return rows
 
 
@@ -121,7 +126,7 @@ def _converted(block: bytes, width: int) -> Rows | None:
     return Rows(values.T, 0)
 
 
-def _by_token(block: bytes, width: int) -> Rows:
+def _by_token(block: bytes, width: int, first: int = 0) -> Rows:
     parts: list[FloatArray] = []
     begin = done = 0
     while begin < len(block):
@@ -129,7 +134,7 @@ def _by_token(block: bytes, width: int) -> Rows:
         cut = _SPACE.search(block, end, end + CHUNK)
         end = cut.end() if cut else end + CHUNK
         tokens = block[begin:end].split()
-        parts.append(_numbers(tokens, done, width))
+        parts.append(_numbers(tokens, first * width + done, width))
         begin, done = end, done + len(tokens)
     values = np.concatenate(parts) if parts else np.zeros(0)
     frames, rest = divmod(len(values), width)
