@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from motionlib.artifacts.files import Float32, Int64, RowFile, read_json, read_rows, write_json
+from motionlib.artifacts.files import Float32, Int64, RowFile, read_json, read_rows, read_table, write_json
 from motionlib.artifacts.shards import NAME_LENGTH, digest_of
 from motionlib.body.skeleton import Skeleton
 
@@ -117,7 +117,7 @@ CLIP_SCHEMA = pa.schema(
     ]
 )
 FILE_SCHEMA = pa.schema(
-    [("key", pa.string()), ("id", pa.string()), ("line", pa.string()), ("fingerprint", pa.list_(pa.int64()))]
+    [("key", pa.string()), ("id", pa.string()), ("line", pa.string()), ("fingerprint", pa.binary())]
 )
 
 
@@ -139,8 +139,8 @@ class ClipShardWriter:
         """Take in a file and its take, as far as there are any."""
         if record is not None:
             line = json.dumps(record.line, sort_keys=True, allow_nan=False, ensure_ascii=False)
-            flat = np.asarray(record.fingerprint, np.int64).reshape(-1)
-            self._files.append({"key": record.key, "id": record.id, "line": line, "fingerprint": flat})
+            landmarks = np.ascontiguousarray(record.fingerprint, "<i8").tobytes()
+            self._files.append({"key": record.key, "id": record.id, "line": line, "fingerprint": landmarks})
         if clip is not None:
             key = json.dumps(_skeleton_json(clip.skeleton), sort_keys=True)
             row = asdict(clip.info) | {
@@ -178,7 +178,7 @@ class ClipShard:
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
         """The table of takes, in order."""
-        rows: list[dict[str, Any]] = pq.read_table(self.folder / "clips.parquet").to_pylist()
+        rows: list[dict[str, Any]] = read_table(self.folder / "clips.parquet").to_pylist()
         return rows
 
     @cached_property
@@ -221,9 +221,8 @@ class ClipShard:
 
     def files(self) -> Iterator[FileRecord]:
         """What became of the files, in order."""
-        for row in pq.read_table(self.folder / "files.parquet").to_pylist():
-            landmarks = np.array(row["fingerprint"], np.int64).reshape(-1, 2)
-            yield FileRecord(row["key"], row["id"], json.loads(row["line"]), landmarks)
+        for row in read_table(self.folder / "files.parquet").to_pylist():
+            yield FileRecord(row["key"], row["id"], json.loads(row["line"]), _landmarks(row["fingerprint"]))
 
     @cached_property
     def records(self) -> dict[str, FileRecord]:
@@ -232,17 +231,14 @@ class ClipShard:
 
     def fingerprints(self) -> dict[str, Int64]:
         """(K, 2) int64 landmarks of each take by id; takes without any have (0, 2)."""
-        takes = set(pq.read_table(self.folder / "clips.parquet", columns=["id"])["id"].to_pylist())
-        table = pq.read_table(self.folder / "files.parquet", columns=["id", "fingerprint"]).combine_chunks()
-        column = table["fingerprint"].combine_chunks()
-        flat, ends = column.flatten().to_numpy(), np.cumsum(column.value_lengths().to_numpy())
-        parts = np.split(flat, ends[:-1]) if len(ends) else []
-        pairs = zip(table["id"].to_pylist(), parts, strict=True)
-        return {take: part.reshape(-1, 2) for take, part in pairs if take in takes}
+        takes = set(read_table(self.folder / "clips.parquet", columns=["id"])["id"].to_pylist())
+        table = read_table(self.folder / "files.parquet", columns=["id", "fingerprint"])
+        pairs = zip(table["id"].to_pylist(), table["fingerprint"].to_pylist(), strict=True)
+        return {take: _landmarks(data) for take, data in pairs if take in takes}
 
     def keys(self) -> list[str]:
         """Keys of the files, in order."""
-        keys: list[str] = pq.read_table(self.folder / "files.parquet", columns=["key"])["key"].to_pylist()
+        keys: list[str] = read_table(self.folder / "files.parquet", columns=["key"])["key"].to_pylist()
         return keys
 
 
@@ -254,6 +250,10 @@ def motion_digest(clip: Clip) -> str:
     for part in (body.offsets, clip.root_pos, clip.local_quat):
         digest.update(np.ascontiguousarray(part).data)
     return digest.hexdigest()[:NAME_LENGTH]
+
+
+def _landmarks(data: bytes) -> Int64:
+    return np.frombuffer(data, "<i8").astype(np.int64, copy=False).reshape(-1, 2)
 
 
 def _table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:

@@ -1,18 +1,18 @@
 """data/clips: what `ingest` makes, in shards."""
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from motionlib.artifacts.clip_shards import CLIP_SCHEMA, Clip, ClipShard, ClipShardWriter
-from motionlib.artifacts.files import BadArtifactError, Int64, seal, unseal
+from motionlib.artifacts.files import BadArtifactError, Int64, read_table, seal, unseal
 from motionlib.artifacts.shards import SHARDS, Shards, digest_of
 
 SHARD = "clip_shard"
@@ -60,8 +60,8 @@ class ClipLibrary:
     @cached_property
     def _borders(self) -> list[int]:
         """Rows at which the shards begin and end in the table."""
-        borders: list[int] = np.searchsorted(self.table["shard"].to_numpy(), range(len(self.shards) + 1)).tolist()
-        return borders
+        numbers = self.table["shard"].to_pylist()
+        return [bisect_left(numbers, number) for number in range(len(self.shards) + 1)]
 
     @cached_property
     def groups(self) -> dict[str, str]:
@@ -96,7 +96,7 @@ def seal_clips(
     """
     folder, tables = shards.folder, [_SCHEMA.empty_table()]
     for number, name in enumerate(names):
-        table = pq.read_table(shards.path(name) / "clips.parquet", columns=list(_TAKEN))
+        table = read_table(shards.path(name) / "clips.parquet", columns=_TAKEN)
         ids = table["id"].to_pylist()
         more = ([number] * len(ids), [(groups or {}).get(i, i) for i in ids], [i not in left_out for i in ids])
         arrays = [pa.array(values, _SCHEMA.field(at).type) for at, values in enumerate(more, start=len(_TAKEN))]
@@ -136,4 +136,4 @@ def library_fingerprints(folder: Path) -> dict[str, Int64]:
 def _table(folder: Path) -> pa.Table:
     if not (folder / TABLE).is_file():
         raise BadArtifactError(f"{folder} was written by an older version; run the `ingest` stage again")
-    return pq.read_table(folder / TABLE)
+    return read_table(folder / TABLE)

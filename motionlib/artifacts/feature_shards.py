@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from motionlib.artifacts.files import Float32, RowFile, read_json, read_rows, write_json
+from motionlib.artifacts.files import Float32, RowFile, read_json, read_rows, read_table, write_json
 
 FloatArray = NDArray[np.float64]
 
@@ -163,7 +163,7 @@ class FeatureShard:
     @cached_property
     def clips(self) -> list[FeatureClip]:
         """Its clips, in order."""
-        return [FeatureClip(**row) for row in pq.read_table(self.folder / "clips.parquet").to_pylist()]
+        return [FeatureClip(**row) for row in read_table(self.folder / "clips.parquet").to_pylist()]
 
     @cached_property
     def by_id(self) -> dict[str, FeatureClip]:
@@ -176,7 +176,7 @@ class FeatureShard:
 
     def takes(self) -> list[TakeRecord]:
         """What became of every take, in order."""
-        rows = pq.read_table(self.folder / "takes.parquet").to_pylist()
+        rows = read_table(self.folder / "takes.parquet").to_pylist()
         return [TakeRecord(**{**row, "facts": dict(row["facts"])}) for row in rows]
 
     def extent(self) -> Extent | None:

@@ -12,14 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from motionlib.artifacts.feature_shards import (
-    CLIPS,
-    ITEMS,
     FeatureClip,
     FeatureShardWriter,
     Item,
     schema_of,
 )
-from motionlib.artifacts.files import BadArtifactError, Float32, read_rows, seal, unseal
+from motionlib.artifacts.files import BadArtifactError, Float32, read_rows, read_table, seal, unseal
 from motionlib.artifacts.shards import SHARDS, Shards, digest_of
 
 SHARD = "feature_shard"
@@ -144,7 +142,7 @@ def read_features(folder: Path) -> FeatureSet:
         BadArtifactError: If it is not finished or holds no clip.
     """
     manifest = unseal(folder, "features")
-    clips = [FeatureClip(**row) for row in pq.read_table(folder / "clips.parquet").to_pylist()]
+    clips = [FeatureClip(**row) for row in read_table(folder / "clips.parquet").to_pylist()]
     if not clips:
         raise BadArtifactError(f"no clips in {folder}; has the `normalize` stage left all of them out?")
     if "shards" not in manifest:
@@ -152,7 +150,7 @@ def read_features(folder: Path) -> FeatureSet:
     return FeatureSet(
         rows=ShardedRows([folder / SHARDS / name for name in manifest["shards"]], manifest["dimensions"]),
         clips=clips,
-        items=[Item(**row) for row in pq.read_table(folder / "items.parquet").to_pylist()],
+        items=[Item(**row) for row in read_table(folder / "items.parquet").to_pylist()],
         mean=np.load(folder / "mean.npy", allow_pickle=False),
         std=np.load(folder / "std.npy", allow_pickle=False),
         fps=manifest["fps"],
@@ -162,18 +160,18 @@ def read_features(folder: Path) -> FeatureSet:
 
 def read_captions(folder: Path) -> list[str]:
     """Unique captions of data/features in the order of `caption_id`, without opening its rows."""
-    table = pq.read_table(folder / "items.parquet", columns=["caption_id", "caption"]).to_pylist()
+    table = read_table(folder / "items.parquet", columns=["caption_id", "caption"]).to_pylist()
     unique = {row["caption_id"]: row["caption"] for row in table}
     return [unique[index] for index in range(len(unique))]
 
 
 def _with_shard(shard: Path, number: int) -> pa.Table:
-    table = pq.read_table(shard / "clips.parquet", schema=CLIPS)
+    table = read_table(shard / "clips.parquet")
     return table.append_column(_WHOLE_CLIPS.field("shard"), pa.array([number] * len(table), pa.int64()))
 
 
 def _with_caption_ids(shard: Path, captions: dict[str, int]) -> pa.Table:
-    table = pq.read_table(shard / "items.parquet", schema=ITEMS)
+    table = read_table(shard / "items.parquet")
     numbers = [captions.setdefault(text, len(captions)) for text in table["caption"].to_pylist()]
     return table.add_column(
         _WHOLE_ITEMS.get_field_index("caption_id"), _WHOLE_ITEMS.field("caption_id"), pa.array(numbers, pa.int64())

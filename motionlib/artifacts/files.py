@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
@@ -77,10 +77,10 @@ def read_rows(path: Path, width: int) -> Float32:
     return array
 
 
-def as_table(rows: Sequence[Any], kind: type) -> pa.Table:
-    """Dataclass instances of one kind as a table with a column per field."""
-    names = [f.name for f in fields(kind)]
-    return pa.table({name: [getattr(row, name) for row in rows] for name in names})
+def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a Parquet file, or some columns of it; `pyarrow.parquet.read_table` loads pandas, which takes a second."""
+    with pq.ParquetFile(path) as file:
+        return file.read(columns=None if columns is None else list(columns))
 
 
 class RowFile:
