@@ -1,9 +1,11 @@
 """A file's line of the report, and what many lines add up to."""
 
 import math
+import traceback
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 
 from motionlib.artifacts import ClipInfo
@@ -16,17 +18,21 @@ from motionlib.params import Ingest
 
 Line = dict[str, Any]
 Job = tuple[ClipInfo, Label, Source | BadMotionError]
+FAILED = "judging_failed"
 VERDICTS = ("accept", "repair", "quarantine")
 SECONDS_PER_HOUR = 3600.0
 _RANK = {reason: rank for rank, reason in enumerate((*QUARANTINE, *REPAIR, *REMARK))}
 
 
 def judge_job(job: Job, settings: Ingest) -> tuple[ClipInfo, Judged]:
-    """The verdict of a file, also of one that could not be read."""
+    """The verdict of a file, also of one that could not be read; a bug that it meets is stated and stops no other."""
     info, label, source = job
     if isinstance(source, BadMotionError):
         return info, Judged("quarantine", (source.reason,), (f"{source.reason}: {source}",))
-    return info, judge(source, info, label, settings)
+    try:
+        return info, judge(source, info, label, settings)
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+        return info, Judged("quarantine", (FAILED,), (f"{FAILED}: {_where(error)}",))
 
 
 def file_line(info: ClipInfo, judged: Judged) -> Line:
@@ -122,6 +128,13 @@ def kept(sums: Iterable[float]) -> Mapping[str, float]:
 def hours(seconds: float) -> float:
     """Rounded to a few milliseconds."""
     return round(seconds / SECONDS_PER_HOUR, 6)
+
+
+def _where(error: Exception) -> str:
+    """What went wrong, and in which line of ours."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    place = "/".join(PurePath(last.filename).parts[-2:])
+    return f"{type(error).__name__} in {place}, line {last.lineno}: {error}"
 
 
 def _finite(value: float | int | str) -> float | int | str | None:

@@ -29,10 +29,21 @@ QUARANTINE = {
     "markers_only": "The file holds markers but not the joint centres of a body; solve a skeleton first.",
     "points_missing": "A joint was unseen for longer than can be bridged.",
     "took_too_long": "Reading and judging the file took longer than `ingest.seconds_per_file`.",
+    "judging_failed": "Judging the file failed for a reason of our own; the message is for a bug report.",
     "reader_crashed": "The process that read the file died of it.",
     "too_short": "The take is shorter than `ingest.min_seconds`.",
-    "fps_doubtful": "The frame rate is below 5 Hz or above `ingest.max_fps`.",
-    "units_doubtful": "No known unit of length makes this skeleton an adult's.",
+    "bad_rig_file": "The rig file beside it breaks its format.",
+    "fps_doubtful": "The frame rate is below 5 Hz or above `ingest.max_fps`, or physics says that it is another.",
+    "units_doubtful": "No unit of length makes this skeleton an adult's, or the root has another unit than the bones.",
+    "not_mapped": "The skeleton is not recognised as a body; a rig file can say which joint is which.",
+    "sides_swapped": "The toes lie behind the shins: left and right are swapped, or the body is mirrored.",
+    "upside_down": "The head is below the hips nearly all the time.",
+    "nothing_moves": "One pose throughout.",
+    "spikes": "Too many frames in which a joint is elsewhere and comes back.",
+    "pose_jumps": "A joint leaps between frames, and no long piece is free of leaps.",
+    "joint_frozen": "An elbow or a knee does not bend at all for a while in which the body moves.",
+    "jitter": "The joints tremble from frame to frame.",
+    "foot_skate": "What stands on the floor slides over it most of the time.",
     "not_humanoid": "Too few joints for a body with arms and legs.",
     "bones_stretch": "Bones change their length by more than a skeleton can express.",
     "bone_too_long": "A bone is longer than any of a human body.",
@@ -42,8 +53,11 @@ QUARANTINE = {
 # Reasons to take a file in after a repair that is stated.
 REPAIR = {
     "joint_translations_dropped": "Joints besides the root moved in their parent by over 1 mm; that was left out.",
-    "cut_at_jump": "The root leaps between two frames; the longest piece without a leap was kept.",
+    "cut_at_jump": "The root or a joint leaps between two frames; the longest piece without a leap was kept.",
     "gaps_filled": "A joint was unseen for a moment; the gap was bridged in a straight line.",
+    "calibration_cut": "A T-pose or a rest pose at an end of the take was cut off.",
+    "held_cut": "Frames at an end of the take that repeat one pose were cut off.",
+    "spikes_removed": "Single frames in which a joint is elsewhere were interpolated.",
     "axes_turned": "The data were not y up and were turned so that they are.",
 }
 # Things worth knowing that change no verdict.
@@ -66,7 +80,12 @@ REMARK = {
     "several_animations": "The file holds several animations; the longest was taken. Give each a file of its own.",
     "keys_resampled": "Key frames lay apart or unevenly; the curves between them were read at a common frame rate.",
     "parts_left_out": "Moving parts that are not joints of the body (props, controls, cameras, markers) were left out.",
-    "first_frame_differs": "The first frame is far from the second, as in files with an added T-pose.",
+    "caption_contradicts": "A caption names one side, and clearly the other one moves.",
+    "rotations_flip": "A joint's own rotation turns by over 90 degrees in one frame, though no joint leaps.",
+    "frames_repeated": "Frames repeat the one before while the take goes on, as after a loss of data.",
+    "floor_offset": "The feet do not stand at the height 0 of the file; the floor is found from the feet.",
+    "sinks": "A joint goes below the floor that the feet stand on: a fault, or a way down from it.",
+    "floats": "The body is off its lowest level for longer than a jump: a fault, or it sits, climbs or hangs.",
 }
 REASONS: dict[str, str] = QUARANTINE | REPAIR | REMARK
 
