@@ -131,10 +131,10 @@ def hours(seconds: float) -> float:
 
 
 def _where(error: Exception) -> str:
-    """What went wrong, and in which line of ours."""
+    """What went wrong, and in which function of ours; no line, which a comment would move."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     place = "/".join(PurePath(last.filename).parts[-2:])
-    return f"{type(error).__name__} in {place}, line {last.lineno}: {error}"
+    return f"{type(error).__name__} in {place}, {last.name}: {error}"
 
 
 def _finite(value: float | int | str) -> float | int | str | None:
