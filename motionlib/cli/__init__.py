@@ -8,13 +8,16 @@ import click
 
 from motionlib.cli.common import Door
 from motionlib.cli.deliveries import check, fetch
-from motionlib.cli.motions import convert, features, recover
+from motionlib.cli.features import features, recover
+from motionlib.cli.motions import convert
 from motionlib.cli.promotion import journal, lineage, models, promote, rollback
+from motionlib.cli.rig import rig
 from motionlib.cli.service import board, params
 from motionlib.cli.tokens import decode, encode, generate, reconstruct
 
 COMMANDS = (
     check,
+    rig,
     convert,
     features,
     recover,

@@ -171,11 +171,14 @@ def _resampled(path: Path, joints: Any, fps: float | None) -> Taken:
     return Taken(joints[low] * (1 - share) + joints[high] * share, fps)
 
 
-def read_features(path: Path) -> "Float32":
-    """Features (T-1, 263) at 20 Hz of joints or mocap; a file that holds features already is given as it is."""
+def read_features(path: Path, mode: str = "compat") -> "Float32":
+    """Features (T-1, 263) at 20 Hz of joints or mocap; a file that holds features already is given as it is.
+
+    Joints tell no twist; mode `exact` then takes the least.
+    """
     import numpy as np
 
-    from motionlib.normalize import extract
+    from motionlib.normalize import exact, extract
 
     if path.suffix.lower() == ".npy":
         array = load_array(path)
@@ -183,7 +186,12 @@ def read_features(path: Path) -> "Float32":
             given: Float32 = array.astype(np.float32)
             return given
     try:
-        return extract(read_joints(path, PUBLISHED_FPS).joints)
+        if mode == "exact" and path.suffix.lower() != ".npy":
+            from motionlib.rig.canonical import canonical_motion
+
+            return exact.extract(*canonical_motion(read_clip(path), PUBLISHED_FPS))
+        joints = read_joints(path, PUBLISHED_FPS).joints
+        return exact.extract(joints) if mode == "exact" else extract(joints)
     except ValueError as error:
         raise error if str(path) in str(error) else ValueError(f"{path}: {error}") from error
 

@@ -5,14 +5,11 @@ from pathlib import Path
 import click
 
 from motionlib.cli.common import (
-    PUBLISHED_FPS,
     answer,
     existing,
     json_option,
-    load_array,
     output,
     read_clip,
-    read_features,
     read_joints,
     unit_option,
 )
@@ -79,49 +76,3 @@ def _convert_to(source: Path, target: Path, rig: Path, fps: float | None, unit: 
 
 def _facts(target: Path, frames: int, fps: float, names: list[str]) -> dict[str, object]:
     return {"path": str(target), "frames": frames, "fps": fps, "joints": len(names), "names": names}
-
-
-@click.command(epilog="Example: motionlib features joints.npy features.npy")
-@click.argument("source", type=existing())
-@click.argument("target", type=output())
-@click.option(
-    "--mode", type=click.Choice(["compat"]), default="compat", show_default=True, help="Definition of features."
-)
-@json_option
-def features(source: Path, target: Path, mode: str, as_json: bool) -> None:
-    """Compute the published 263 features of a motion: (T-1, 263) float32.
-
-    SOURCE is a .npy of joints (T, 22, 3) at 20 Hz in metres, y up, or any readable mocap file.
-    """
-    import numpy as np
-
-    _want(target, ".npy")
-    rows = read_features(source)
-    np.save(target, rows.astype("<f4"), allow_pickle=False)
-    facts = {"path": str(target), "frames": len(rows), "dimensions": rows.shape[1], "mode": mode}
-    answer(facts, as_json, f"{target}: {rows.shape[0]} x {rows.shape[1]} features at {PUBLISHED_FPS:g} Hz")
-
-
-@click.command(epilog="Example: motionlib recover features.npy take.bvh")
-@click.argument("source", type=existing())
-@click.argument("target", type=output())
-@unit_option
-@json_option
-def recover(source: Path, target: Path, unit: str, as_json: bool) -> None:
-    """Turn features (T, 263) back into joints (T, 22, 3): .npy, .bvh, .glb or .html."""
-    from motionlib.export.save import Played, check_suffix, save
-    from motionlib.normalize import recover as back
-
-    check_suffix(target)
-    rows = load_array(source)
-    if rows.ndim != 2 or rows.shape[1] != 263 or not len(rows):
-        raise ValueError(f"{source}: expected features (T, 263), got {rows.shape}")
-    joints = back(rows)
-    save(target, Played(joints, PUBLISHED_FPS, source.stem), "m" if unit == "m" else "cm")
-    facts = {"path": str(target), "frames": len(joints), "fps": PUBLISHED_FPS}
-    answer(facts, as_json, f"{target}: {len(joints)} frames at {PUBLISHED_FPS:g} Hz")
-
-
-def _want(path: Path, suffix: str) -> None:
-    if path.suffix.lower() != suffix:
-        raise ValueError(f"{path}: this is written as {suffix}")

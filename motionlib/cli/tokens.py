@@ -31,8 +31,9 @@ def encode(source: Path, target: Path, name: str, as_json: bool) -> None:
 
     if target.suffix.lower() != ".npy":
         raise ValueError(f"{target}: codes are written as .npy")
-    rows = read_features(source)
-    codes = load_model(name).encode(rows)
+    model = load_model(name)
+    rows = read_features(source, model.mode)
+    codes = model.encode(rows)
     np.save(target, codes.astype("<i8"), allow_pickle=False)
     facts = {"path": str(target), "steps": codes.shape[0], "codes_per_step": codes.shape[1], "frames": len(rows)}
     answer(facts, as_json, f"{target}: {codes.shape[0]} steps of {codes.shape[1]} codes for {len(rows)} frames")
@@ -71,8 +72,8 @@ def reconstruct(source: Path, target: Path, name: str, unit: str, as_json: bool)
     from motionlib.export.save import check_suffix
 
     check_suffix(target)
-    rows = read_features(source)
     model = load_model(name)
+    rows = read_features(source, model.mode)
     _write(target, model.reconstruct(rows), model.fps, source.stem, unit, as_json)
 
 
