@@ -128,42 +128,49 @@ def joints(rest: FloatArray, parents: tuple[int, ...], poses: ArrayLike, trans: 
     frames, count = len(np.asarray(trans)), len(parents)
     vectors = np.asarray(poses).reshape(frames, count, 3)
     inner = sorted(set(parents) - {-1})
+    row = {joint: place for place, joint in enumerate(inner)}
     offsets = rest - rest[np.maximum(parents, 0)]
     positions = np.empty((frames, count, 3))
     root = np.asarray(trans, dtype=np.float64) + rest[0]
     for start in range(0, frames, BLOCK):
         block = slice(start, start + BLOCK)
-        local = _matrices(vectors[block, inner])
-        world = {0: local[..., 0, :]}
-        place = {0: root[block].T}
+        local = _matrices(*np.ascontiguousarray(vectors[block].transpose(2, 1, 0), dtype=np.float64)[:, inner])
+        world, place = {0: local[0]}, {0: root[block].T}
         positions[block, 0] = root[block]
         for joint, parent in enumerate(parents[1:], start=1):
-            above = world[parent]
-            place[joint] = place[parent] + np.tensordot(offsets[joint], above, axes=(0, 1))
-            positions[block, joint] = place[joint].T
-            if joint in inner:
-                world[joint] = _product(above, local[..., inner.index(joint), :])
+            above, (x, y, z) = world[parent], offsets[joint]
+            here = above[:, 0] * x
+            here += above[:, 1] * y
+            here += above[:, 2] * z
+            here += place[parent]
+            positions[block, joint], place[joint] = here.T, here
+            if joint in row:
+                world[joint] = _product(above, local[row[joint]])
     return positions
 
 
-def _matrices(vectors: FloatArray) -> FloatArray:
-    """(3, 3, J, T) rotation matrices of rotation vectors (T, J, 3), components first (Rodrigues)."""
-    x, y, z = np.ascontiguousarray(np.moveaxis(vectors, (2, 1, 0), (0, 1, 2)), dtype=np.float64)
-    square = x * x + y * y + z * z
-    angle = np.sqrt(square)
-    small = angle < TINY_ANGLE
-    safe = np.where(small, 1.0, angle)
-    sine = np.where(small, 1.0, np.sin(safe) / safe)
-    versine = np.where(small, 0.5, 2.0 * np.square(np.sin(0.5 * safe) / safe))
-    matrix = np.empty((3, 3, *x.shape))
-    vx, vy, vz = versine * x, versine * y, versine * z
-    sx, sy, sz = sine * x, sine * y, sine * z
-    xx, yy, zz = vx * x, vy * y, vz * z
-    xy, xz, yz = vx * y, vx * z, vy * z
-    matrix[0, 0], matrix[1, 1], matrix[2, 2] = 1.0 - yy - zz, 1.0 - xx - zz, 1.0 - xx - yy
-    matrix[0, 1], matrix[1, 0] = xy - sz, xy + sz
-    matrix[0, 2], matrix[2, 0] = xz + sy, xz - sy
-    matrix[1, 2], matrix[2, 1] = yz - sx, yz + sx
+def _matrices(x: FloatArray, y: FloatArray, z: FloatArray) -> FloatArray:
+    """(J, 3, 3, T) rotation matrices of the components (J, T) of rotation vectors.
+
+    Rodrigues by half angles, whose sine and cosine come from the tangent of the quarter: NumPy has it nine times as
+    quick as a sine.
+    """
+    angle = np.sqrt(x * x + y * y + z * z)
+    tangent = np.tan(0.25 * angle)
+    share = 1.0 / (1.0 + tangent * tangent)
+    w = (2.0 * share - 1.0) * np.sqrt(2.0)  # root 2 times the cosine of the half angle
+    scale = np.where(angle < TINY_ANGLE, 0.5, 2.0 * tangent * share / np.maximum(angle, TINY_ANGLE))
+    scale *= np.sqrt(2.0)
+    a, b, c = scale * x, scale * y, scale * z  # root 2 times the quaternion's vector part
+    aa, bb, cc = a * a, b * b, c * c
+    matrix = np.empty((*x.shape[:1], 3, 3, *x.shape[1:]))
+    np.subtract(1.0, bb + cc, out=matrix[:, 0, 0])
+    np.subtract(1.0, aa + cc, out=matrix[:, 1, 1])
+    np.subtract(1.0, aa + bb, out=matrix[:, 2, 2])
+    for i, j, product, turn in ((1, 0, a * b, c), (0, 2, a * c, b), (2, 1, b * c, a)):
+        turn = turn * w
+        np.add(product, turn, out=matrix[:, i, j])
+        np.subtract(product, turn, out=matrix[:, j, i])
     return matrix
 
 
