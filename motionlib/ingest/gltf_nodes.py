@@ -145,7 +145,7 @@ def find_body(document: Document, forest: Forest, moved: Collection[int]) -> Bod
     if len(bodies) > 1:
         raise _several([min(group, key=forest.order.index) for group in bodies], forest)
     root = _without_carriers(forest, forest.common(bodies[0]), bodies[0])
-    members = [node for node in forest.below(root) if not _is_decor(forest, node)]
+    members = [node for node in forest.below(root) if node == root or not _is_decor(forest, node)]
     if len(members) > MAX_JOINTS:
         raise BadMotionError("too_many_joints", f"{len(members)} joints, at most {MAX_JOINTS} are read")
     crowd = [child for child in forest.nodes[root].children if _holds_head(forest, child)]
