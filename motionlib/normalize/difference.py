@@ -151,37 +151,38 @@ def summary(found: Sequence[Difference]) -> dict[str, Any]:
 
 
 def picture(found: Sequence[Difference]) -> bytes:
-    """PNG: for every fault and every group, how much of a library it hits how hard."""
+    """PNG: which share of a library each fault hits, and by how much each group of features differs."""
     compared = [one for one in found if not one.refused]
-    figure = Figure(figsize=(11.0, 8.4), layout="constrained")
-    panels = figure.subplots(2, 4).ravel()
-    for axes, (fault, (least, unit)) in zip(panels, HITS.items(), strict=False):
-        _cumulated(axes, [one.faults[fault] for one in compared], unit)
-        axes.axvline(least, color="#b5541c", linestyle=":")
-        hit = sum(one.faults[fault] >= least for one in compared)
-        axes.set_title(f"{MEANING[fault]}\n{hit} of {len(compared)} from {least:g} {unit}", fontsize="small", wrap=True)
-    groups: Axes = panels[len(HITS)]
+    figure = Figure(figsize=(11.5, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(1.0, 1.2))
+    _draw_faults(left, compared)
     shares = [[one.rms[group] / PUBLISHED_STD[group] for one in compared] or [0.0] for group in FEATURE_GROUPS]
-    groups.boxplot(shares, orientation="horizontal", whis=(5, 95), showfliers=False)
-    groups.set_yticks(range(1, len(shares) + 1), list(FEATURE_GROUPS))
-    groups.invert_yaxis()
-    groups.set_title("exact minus published,\nin published standard deviations", fontsize="small")
-    for axes in panels[len(HITS) + 1 :]:
-        axes.set_axis_off()
+    right.boxplot(shares, orientation="horizontal", whis=(5, 95), showfliers=False, widths=0.6)
+    right.set_yticks(range(1, len(shares) + 1), list(FEATURE_GROUPS))
+    right.invert_yaxis()
+    right.set_xlabel("published standard deviations; box: half of the takes, whiskers: 5 and 95 %")
+    right.set_title("exact minus compat, root mean square per take")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     return buffer.getvalue()
 
 
-def _cumulated(axes: Axes, values: Sequence[float], unit: str) -> None:
-    """Share of the takes that have at least so much."""
-    ordered = np.sort(np.asarray(values, dtype=np.float64))
-    axes.step(ordered, 100.0 * (1.0 - np.arange(len(ordered)) / max(len(ordered), 1)), where="pre", color="#3b6ea5")
-    axes.set_xscale("symlog", linthresh=HITS["lost_metres"][0] if unit == "m" else 1.0)
-    axes.set_xlim(left=0.0)
-    axes.set_ylim(0.0, 100.0)
-    axes.set_xlabel(f"at least, {unit}")
-    axes.set_ylabel("% of takes")
+def _draw_faults(axes: Axes, compared: Sequence[Difference]) -> None:
+    names = [f"{MEANING[fault]}\n(from {least:g} {unit})" for fault, (least, unit) in HITS.items()]
+    hits = [sum(one.faults[fault] >= least for one in compared) for fault, (least, _) in HITS.items()]
+    shares = [100.0 * hit / max(len(compared), 1) for hit in hits]
+    axes.barh(range(len(names)), shares, color="#3b6ea5", height=0.6)
+    for place, (fault, (_, unit)) in enumerate(HITS.items()):
+        largest = max((one.faults[fault] for one in compared), default=0.0)
+        axes.text(
+            shares[place] + 1.5, place, f"{hits[place]} takes, up to {largest:.3g} {unit}", va="center", fontsize=8
+        )
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlim(0.0, 140.0)
+    axes.set_xticks([0, 25, 50, 75, 100])
+    axes.set_xlabel(f"% of {len(compared)} takes")
+    axes.set_title("known faults of compat")
 
 
 def _spread(values: FloatArray) -> dict[str, float]:
