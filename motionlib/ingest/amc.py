@@ -168,20 +168,25 @@ def _frames(words: list[bytes], layout: _Layout, number: int, done: int) -> Floa
     """Values (T, V) of the words of whole frames, the first of which bears `number` and is frame `done` of the file."""
     width = layout.width
     frames = len(words) // width
-    for at, name in reversed(layout.names):
-        found = words[at::width]
-        if found != [name] * frames:
-            frame = next(i for i, word in enumerate(found) if word != name)
-            there = f"found {text(found[frame][:40])!r}"
-            raise BadMotionError("bad_frame", f"frame {done + frame}: expected bone {text(name)!r}, {there}")
-        del words[at::width]
+    due = {0: [b"%d" % (number + frame) for frame in range(frames)]}
+    due |= {place: [name] * frames for place, name in layout.names}
+    if any(words[place::width] != column for place, column in due.items()):
+        raise _misfit(words, due, width, done)
+    numbers = list(words)
+    for place in sorted(due, reverse=True):
+        del numbers[place::width]
         width -= 1
-    for frame, word in enumerate(words[::width]):
-        if word != b"%d" % (number + frame):
-            there = f"found {text(word[:40])!r}"
-            raise BadMotionError("bad_frame", f"frame {done + frame}: expected its number {number + frame}, {there}")
-    rows = b"\n".join(b" ".join(words[i + 1 : i + width]) for i in range(0, len(words), width))
-    return read_rows(rows, width - 1, done).values
+    rows = b"\n".join(b" ".join(numbers[i : i + width]) for i in range(0, len(numbers), width))
+    return read_rows(rows, width, done).values
+
+
+def _misfit(words: list[bytes], due: dict[int, list[bytes]], width: int, done: int) -> BadMotionError:
+    """The first word that is not the one due, in frames of which the first is frame `done` of the file."""
+    pairs = ((frame, place, name) for place, column in due.items() for frame, name in enumerate(column))
+    frame, place, name = min(pair for pair in pairs if words[pair[0] * width + pair[1]] != pair[2])
+    what = f"bone {text(name)!r}" if place else f"its number {text(name)}"
+    found = text(words[frame * width + place][:40])
+    return BadMotionError("bad_frame", f"frame {done + frame}: expected {what}, found {found!r}")
 
 
 def _tracks(layout: _Layout, values: FloatArray, asf: Asf, degrees: bool) -> dict[int, dict[str, FloatArray]]:

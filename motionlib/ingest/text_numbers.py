@@ -76,7 +76,12 @@ def text(raw: bytes) -> str:
 
 def _is_numeric(block: bytes) -> bool:
     """Whether only digits, signs, points, exponents and blanks are in it; its beginning is looked at first."""
-    return not block.isspace() and not block[:CHUNK].translate(None, NUMERIC) and not block.translate(None, NUMERIC)
+    return (
+        bool(block)
+        and not block.isspace()
+        and not block[:CHUNK].translate(None, NUMERIC)
+        and not block.translate(None, NUMERIC)
+    )
 
 
 def _by_line(block: bytes, width: int) -> Rows | None:

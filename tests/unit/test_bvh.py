@@ -271,6 +271,7 @@ REFUSED = {
     "blank": (" \n ", "empty_file", "empty"),
     "another format": ("; Kaydara FBX", "not_bvh", "HIERARCHY"),
     "zero frames": (HEADER + motion_block(NO_MOTION_ROWS), "no_frames", "no frame"),
+    "no frames and no line end": (HEADER + "MOTION\nFrames: 0\nFrame Time: 0.1", "no_frames", "no frame"),
     "more frames declared": (HEADER + motion_block(declared=7), "frame_count_mismatch", "7 frames declared, 5 present"),
     "fewer frames declared": (HEADER + motion_block(declared=3), "frame_count_mismatch", "3 frames declared, 5"),
     "last frame torn": (PLAIN.rstrip()[:-20], "frame_count_mismatch", "more"),
