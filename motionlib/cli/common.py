@@ -107,20 +107,20 @@ def load_array(path: Path) -> Any:
 
 
 def read_clip(path: Path) -> "Clip":
-    """A take as its file tells it, in metres, y up.
+    """A take as its file and the rig file beside it tell it, in metres, y up.
 
     Raises:
         ValueError: If the file cannot be read as motion, naming file and reason.
     """
     from motionlib.artifacts import ClipInfo
+    from motionlib.cli.files import source_of
     from motionlib.ingest.captions import Label
     from motionlib.ingest.judge import judge
-    from motionlib.ingest.source import Source
     from motionlib.params import Ingest
 
     # A person converting one file decides about its length and rate, not `params.yaml`.
     anything = Ingest(min_seconds=1e-6, max_fps=1e6)
-    judged = judge(Source(path.name, path.read_bytes()), ClipInfo(path.stem, path.name, ""), Label(), anything)
+    judged = judge(source_of(path), ClipInfo(path.stem, path.name, ""), Label(), anything)
     if judged.clip is None:
         raise ValueError(f"{path}: {'; '.join(judged.messages) or ', '.join(judged.reasons)}")
     return judged.clip

@@ -1,6 +1,7 @@
 """Commands that turn one kind of motion file into another; none of them needs a model."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -28,7 +29,8 @@ def convert(source: Path, target: Path, rig: str, fps: float | None, unit: str, 
     """Convert mocap to .npy, .bvh, .glb or .html.
 
     .npy holds world joint positions (T, J, 3) in metres, y up. `--rig source` keeps the file's own skeleton and its
-    true joint rotations; `--rig FILE.bvh` moves the skeleton of that file, with its own bone lengths.
+    true joint rotations; `--rig FILE.bvh` moves the skeleton of that file, with its own bone lengths and, where the
+    source has joint rotations, with their twist. What stands in a rig file beside SOURCE goes before what is found.
     """
     if rig == "canonical":
         facts = _convert(source, target, fps, unit)
@@ -65,13 +67,29 @@ def _convert_to(source: Path, target: Path, rig: Path, fps: float | None, unit: 
 
     if not rig.is_file():
         raise ValueError(f"--rig: {rig} is no file; known: canonical, source, or a BVH file with the skeleton")
-    taken, take = read_joints(source, fps), read_clip(rig)
+    joints, world_quat, rate = _read_motion(source, fps)
+    take = read_clip(rig)
     try:
-        motion = retarget(taken.joints, take)
+        motion = retarget(joints, take, world_quat)
     except ValueError as error:
         raise ValueError(f"{rig}: {error}") from error
-    names = save_source(target, motion, taken.fps, "m" if unit == "m" else "cm")
-    return _facts(target, len(motion.root_pos), taken.fps, names)
+    names = save_source(target, motion, rate, "m" if unit == "m" else "cm")
+    return _facts(target, len(motion.root_pos), rate, names)
+
+
+def _read_motion(source: Path, fps: float | None) -> tuple[Any, Any, float]:
+    """Joints, their world rotations (None where a file holds positions only) and Hz."""
+    from motionlib.rig.canonical import canonical_motion
+
+    if source.suffix.lower() == ".npy":
+        taken = read_joints(source, fps)
+        return taken.joints, None, taken.fps
+    clip = read_clip(source)
+    rate = clip.fps if fps is None else fps
+    try:
+        return *canonical_motion(clip, rate), rate
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from error
 
 
 def _facts(target: Path, frames: int, fps: float, names: list[str]) -> dict[str, object]:

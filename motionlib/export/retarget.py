@@ -17,7 +17,9 @@ from motionlib.body import kinematics, rotations
 from motionlib.body.skeleton import CANONICAL_NAMES, CANONICAL_PARENTS, Skeleton
 from motionlib.export import rig
 from motionlib.export.rig import FloatArray, RigMotion
-from motionlib.rig.mapping import Mapping, map_skeleton
+from motionlib.rig import back, pose
+from motionlib.rig.alignment import places as _canonical_places
+from motionlib.rig.mapping import Mapping, map_clip
 
 LEGS = (4, 5, 7, 8)  # knees and ankles: the bones that end there carry the body
 TRUNK = (0, 3, 6, 9, 12, 15)
@@ -25,18 +27,24 @@ HIPS_AND_SHOULDERS = ((1, 2), (16, 17))  # left and right of each pair
 UP = np.array([0.0, 1.0, 0.0])
 
 
-def retarget(joints: NDArray[np.floating[Any]], take: Clip) -> RigMotion:
+def retarget(
+    joints: NDArray[np.floating[Any]], take: Clip, world_quat: NDArray[np.floating[Any]] | None = None
+) -> RigMotion:
     """Move a skeleton as joints (T, 22, 3), metres, y up, move.
 
     Args:
         take: On the target's skeleton; in its first frame the body stands upright, facing anywhere.
+        world_quat: (T, 22, 4) world rotations of the joints as `rig.canonical.canonical_motion` gives them. With them
+            twist is kept, and the take's first frame may be any pose.
 
     Raises:
         UnmappedSkeletonError: (a ValueError) If the target is not recognised as a body, naming what is missing.
         ValueError: If the joints are not finite (T, 22, 3).
     """
     joints = rig.checked(joints)
-    target, mapping = take.skeleton, map_skeleton(take.skeleton)
+    if world_quat is not None:
+        return _with_twist(joints, np.asarray(world_quat, dtype=np.float64), take)
+    target, mapping = take.skeleton, map_clip(take)
     start = rotations.normalise(take.local_quat[:1].astype(np.float64))
     places = kinematics.forward(target, np.zeros((1, 3)), start)[0]
     canonical = _canonical_places(places, mapping)
@@ -50,17 +58,23 @@ def retarget(joints: NDArray[np.floating[Any]], take: Clip) -> RigMotion:
     local = rotations.multiply(rotations.inverse(before), of_joint)
     beside = rotations.rotate(world[:, 0], places[0] - canonical[0])
     root = _pelvis(joints, canonical) + beside
-    lowest = _canonical_places(kinematics.forward(target, root, local), mapping)[..., 1].min()
-    root[:, 1] += joints[..., 1].min() - lowest
-    return RigMotion(target, root, rig.continuous(local))
+    return _grounded(RigMotion(target, root, rig.continuous(local)), mapping, joints)
 
 
-def _canonical_places(places: FloatArray, mapping: Mapping) -> FloatArray:
-    """(..., 22, 3) metres of the canonical joints, from those of the target."""
-    share = mapping.share[:, None]
-    first, second = places[..., list(mapping.first), :], places[..., list(mapping.second), :]
-    canonical: FloatArray = first * (1 - share) + second * share
-    return canonical
+def _with_twist(joints: FloatArray, world_quat: FloatArray, take: Clip) -> RigMotion:
+    """Each carrying joint of the target turns as its canonical joint does; the others keep their mean rotation."""
+    own = back.source_rig(take)
+    local = back.local_rotations(world_quat, own, np.tile(own.neutral, (len(joints), 1, 1)))
+    canonical = _canonical_places(pose.world(take.skeleton, np.zeros((1, 3)), local[:1])[0][0], own.mapping)
+    root = _pelvis(joints, canonical) - back.pelvis(own, local)
+    return _grounded(RigMotion(take.skeleton, root, rig.continuous(local)), own.mapping, joints)
+
+
+def _grounded(motion: RigMotion, mapping: Mapping, joints: FloatArray) -> RigMotion:
+    """The motion lifted or lowered until its lowest canonical joint is as high as that of joints (T, 22, 3)."""
+    lowest = _canonical_places(kinematics.forward(*motion), mapping)[..., 1].min()
+    lift = np.array([0.0, joints[..., 1].min() - lowest, 0.0])
+    return motion._replace(root_pos=motion.root_pos + lift)
 
 
 def _offsets(canonical: FloatArray) -> FloatArray:

@@ -6,28 +6,17 @@ from pathlib import Path
 import numpy as np
 
 from motionlib.artifacts import Clip
-from motionlib.body import kinematics, rotations
+from motionlib.body import kinematics
 from motionlib.export import bvh, gltf
 from motionlib.export.bvh import END_SUFFIX
 from motionlib.export.rig import RigMotion
-
-# A wanted time that is nearer to a frame than this share of a frame is that frame.
-ON_FRAME = 1e-6
+from motionlib.rig.pose import resample
 
 
 def own_rig(clip: Clip, fps: float | None = None) -> tuple[RigMotion, float]:
     """A take's own skeleton and rotations, and its Hz; resampled on the shorter arc if another `fps` is asked for."""
-    root = clip.root_pos.astype(np.float64)
-    quat = rotations.normalise(clip.local_quat.astype(np.float64))
-    if fps is None or fps == clip.fps:
-        return RigMotion(clip.skeleton, root, quat), clip.fps
-    count = int((len(root) - 1) / clip.fps * fps + ON_FRAME) + 1
-    at = np.arange(count) * clip.fps / fps
-    at = np.where(np.abs(at - np.rint(at)) < ON_FRAME, np.rint(at), at)
-    low = np.minimum(at.astype(np.int64), len(root) - 1)
-    high, share = np.minimum(low + 1, len(root) - 1), at - low
-    between = root[low] * (1 - share[:, None]) + root[high] * share[:, None]
-    return RigMotion(clip.skeleton, between, rotations.slerp(quat[low], quat[high], share[:, None])), fps
+    rate = clip.fps if fps is None else fps
+    return RigMotion(clip.skeleton, *resample(clip.root_pos, clip.local_quat, clip.fps, rate)), rate
 
 
 def save_source(path: Path, motion: RigMotion, fps: float, unit: bvh.Unit = "cm") -> list[str]:

@@ -22,7 +22,7 @@ DOUBTFUL = 0.7  # confidence below which a label is red
 FRAMES = 32  # of a take, from which the most upright one is drawn where the rest pose is no pose
 INCHES = 7.0  # height of a picture
 # Of the body's height: from the body to its labels, width of a label, between two labels, above and below the body.
-MARGIN, TEXT, STEP, BORDER = 0.2, 0.85, 0.12, 0.06
+MARGIN, TEXT, STEP, BORDER = 0.15, 0.5, 0.12, 0.06
 _HEAD = CANONICAL_NAMES.index("head")
 
 
