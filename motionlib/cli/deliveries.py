@@ -2,53 +2,114 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from motionlib.cli.common import answer, existing, json_option, say_no
 
-SHOWN_REASONS = 12  # kinds of remarks that the summary names
+if TYPE_CHECKING:
+    from motionlib.ingest.coverage import Coverage
+    from motionlib.params import Ingest
+
+LIBRARY_REPORT = Path("reports/ingest")
 
 
-@click.command(epilog="Example: motionlib check /deliveries/monday")
+@click.command(epilog="Example: motionlib check /deliveries/monday --html monday")
 @click.argument("paths", type=existing(), nargs=-1, required=True)
 @json_option
-def check(paths: tuple[Path, ...], as_json: bool) -> None:
+@click.option(
+    "--html", type=click.Path(file_okay=False, path_type=Path), help="Folder for a page with takes that play."
+)
+@click.option("--all", "every", is_flag=True, help="Name every file, not only the worst.")
+def check(paths: tuple[Path, ...], as_json: bool, html: Path | None, every: bool) -> None:
     """Judge deliveries (folders, archives or single files) before training; nothing is changed.
 
-    Exit code 1 if a file would be quarantined.
+    Prints one screen; the thresholds are those of params.yaml, if the command is run in a project. Exit code 1 if a
+    file would be quarantined, 2 if there is nothing to judge.
     """
     from motionlib.ingest.survey import check_delivery
 
-    reports = {str(path): check_delivery(path) for path in paths}
-    files: list[Any] = [line for report in reports.values() for line in _files(report)]
+    settings, library = _settings(), _library()
+    reports = {str(path): check_delivery(path, settings, progress="check") for path in paths}
+    files: list[Any] = [line for report in reports.values() for line in report["files"]]
     rest = {path: {key: value for key, value in report.items() if key != "files"} for path, report in reports.items()}
-    answer({"files": files, "deliveries": rest}, as_json, _text(files))
+    found = {"files": files, "deliveries": rest, **_gains(files, library)}
+    if html is not None:
+        _write_page(html, paths, found, settings, library)
+    answer(found, as_json, _text(paths, found, library) + ("\n\n" + _every(files) if every else ""))
     if any(line["verdict"] == "quarantine" for line in files):
         say_no()
 
 
-def _files(report: dict[str, object]) -> list[Any]:
-    files = report["files"]
-    assert isinstance(files, list)
-    return files
+def _settings() -> "Ingest":
+    """Those of the project, or the defaults outside of one."""
+    from motionlib import params
+    from motionlib.ingest.survey import DEFAULTS
+
+    return params.load().ingest if Path("params.yaml").is_file() else DEFAULTS
 
 
-def _text(files: list[Any]) -> str:
-    """Every file that is not simply accepted, then the counts."""
-    lines = []
-    for line in files:
-        if line["verdict"] != "accept":
-            why = "; ".join(line["messages"]) or ", ".join(line["reasons"])
-            lines.append(f"{line['verdict']:<10}  {line['path']}  {why}")
-    counts = {
-        verdict: sum(line["verdict"] == verdict for line in files) for verdict in ("accept", "repair", "quarantine")
-    }
-    licences = sorted({line["licence"] or "licence unknown" for line in files if line["verdict"] != "quarantine"})
-    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-    lines.append(f"{len(files)} files: {told}" + (f" ({', '.join(licences[:SHOWN_REASONS])})" if licences else ""))
-    return "\n".join(lines)
+def _library() -> "Coverage | None":
+    """Coverage of the project's library, if there is one."""
+    from motionlib.artifacts import BadArtifactError, read_report
+    from motionlib.ingest.coverage import Coverage
+
+    try:
+        numbers = read_report(LIBRARY_REPORT).get("coverage")
+    except BadArtifactError:
+        return None
+    return Coverage.read(numbers) if numbers else None
+
+
+def _gains(files: list[Any], library: "Coverage | None") -> dict[str, Any]:
+    """Coverage of the deliveries, in numbers and in words."""
+    from motionlib.ingest.coverage import adds, coverage, lacks
+
+    covered = coverage(files)
+    gains = {} if library is None else {"adds": adds(library, covered)}
+    return {"coverage": covered.numbers(), "lacks": lacks(covered), **gains}
+
+
+def _text(paths: tuple[Path, ...], found: dict[str, Any], library: "Coverage | None") -> str:
+    from motionlib.export.delivery import overview, worst
+    from motionlib.export.delivery_text import screen
+
+    name = ", ".join(str(path) for path in paths)
+    return screen(name, overview(found["files"]), worst(found["files"]), library=library, problems=_problems(found))
+
+
+def _problems(found: dict[str, Any]) -> list[str]:
+    reports = [one for report in found["deliveries"].values() for one in report["deliveries"].values()]
+    return [problem for report in reports for problem in report["first_problems"]]
+
+
+def _every(files: list[Any]) -> str:
+    """A line for each file."""
+    return "\n".join(
+        f"{line['verdict']:<10}  {line['path']}  {'; '.join(line['messages']) or ', '.join(line['reasons'])}".rstrip()
+        for line in files
+    )
+
+
+def _write_page(
+    folder: Path, paths: tuple[Path, ...], found: dict[str, Any], settings: "Ingest", library: "Coverage | None"
+) -> None:
+    from motionlib.artifacts import write_json
+    from motionlib.export import delivery_page
+    from motionlib.ingest.survey import survey
+
+    page = delivery_page.write(
+        folder,
+        ", ".join(path.name for path in paths),
+        found["files"],
+        settings,
+        deliveries=survey(paths).deliveries,
+        library=library,
+        problems=_problems(found),
+    )
+    write_json(folder / "report.json", found)
+    click.echo(f"page: {page}", err=True)
 
 
 @click.group()

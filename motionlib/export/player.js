@@ -1,7 +1,8 @@
 "use strict";
 /* Plays motions of 22 joints in 3D on 2D canvases: no library, no request. Input: elements with class `stage` and
    a data-motions attribute that names a JSON script element: a list of {title, text, fps, scale, joints}, joints being
-   base64 of little-endian int16 (T, 22, 3) in units of `scale` metres, y up. */
+   base64 of little-endian int16 (T, 22, 3) in units of `scale` metres, y up; and where it has faults, `marks`: a list
+   of {start, end, text, joints}, seconds and the numbers of joints. */
 (() => {
   const JOINTS = 22;
   // Parent, child, thickness in metres, side (0 middle, 1 left, 2 right).
@@ -61,7 +62,7 @@
     const get = (name) => style.getPropertyValue(name).trim();
     return {
       sides: [get("--body"), get("--left"), get("--right")], edge: get("--edge"),
-      grid: get("--grid"), path: get("--path"), shadow: get("--shadow"),
+      grid: get("--grid"), path: get("--path"), shadow: get("--shadow"), fault: get("--bad"),
     };
   };
 
@@ -162,6 +163,19 @@
     parts.sort((a, b) => b.depth - a.depth).forEach((part) => part.draw());
   };
 
+  /* What is wrong now: its name, and a ring around each joint that it touches. */
+  const drawMarks = (pen, project, motion, frame, colour) => {
+    const time = frame / motion.fps;
+    const now = (motion.marks || []).filter((mark) => time >= mark.start - 0.02 && time <= mark.end + 0.02);
+    pen.strokeStyle = colour; pen.fillStyle = colour; pen.lineWidth = 2.5;
+    pen.font = "600 12.5px system-ui, sans-serif";
+    [...new Set(now.map((mark) => mark.text))].forEach((text, row) => pen.fillText(text, 12, 46 + 17 * row));
+    for (const joint of new Set(now.flatMap((mark) => mark.joints))) {
+      const p = project(at(motion, frame, joint));
+      pen.beginPath(); pen.arc(p.x, p.y, 0.13 * p.size, 0, 2 * Math.PI); pen.stroke();
+    }
+  };
+
   const drawPanel = (panel, stage) => {
     const { canvas, motion } = panel;
     const ratio = window.devicePixelRatio || 1;
@@ -183,6 +197,7 @@
       drawTrail(pen, project, motion, frame, stage.look.sides);
     }
     drawBody(pen, project, motion, frame, stage.look);
+    drawMarks(pen, project, motion, frame, stage.look.fault);
   };
 
   const make = (tag, name, parent, text) => {
@@ -218,6 +233,21 @@
       stage.camera.zoom = Math.max(0.25, Math.min(5, stage.camera.zoom * Math.exp(-e.deltaY * 0.0012)));
       stage.dirty = true;
     }, { passive: false });
+  };
+
+  /* A strip above the controls that shows when something is wrong; a click goes there. */
+  const addMarks = (stage, root) => {
+    const all = stage.panels.flatMap((panel) => panel.motion.marks || []);
+    if (!all.length) return;
+    const strip = make("div", "marks", root);
+    for (const mark of all) {
+      const part = make("button", "", strip);
+      part.type = "button"; part.title = `${mark.text}, ${mark.start.toFixed(2)} to ${mark.end.toFixed(2)} s`;
+      part.setAttribute("aria-label", part.title);
+      part.style.left = `${(100 * mark.start) / stage.seconds}%`;
+      part.style.width = `${(100 * (mark.end - mark.start)) / stage.seconds}%`;
+      part.addEventListener("click", () => { stage.playing = false; stage.time = mark.start; stage.dirty = true; });
+    }
   };
 
   const addControls = (stage, root) => {
@@ -265,6 +295,7 @@
     const grid = make("div", "panels", root);
     grid.style.setProperty("--count", String(motions.length));
     motions.forEach((motion) => addPanel(stage, grid, motion));
+    addMarks(stage, root);
     addControls(stage, root);
     new IntersectionObserver((entries) => { stage.visible = entries.some((e) => e.isIntersecting); stage.dirty = true; }).observe(root);
     new ResizeObserver(() => { stage.dirty = true; }).observe(root);

@@ -3,9 +3,14 @@
 import io
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from matplotlib.figure import Figure
 
+from motionlib.ingest.coverage import Coverage
+from motionlib.ingest.movement import SPEEDS, TURNS
+
 DOTS_PER_INCH = 110
+SHOWN_WORDS = 20
 
 
 def lengths(seconds: Sequence[float]) -> bytes:
@@ -29,6 +34,27 @@ def reasons(counts: Mapping[str, int]) -> bytes:
     axes.margins(x=0.1)
     axes.set_xlabel("files")
     axes.set_title("reasons and remarks" if names else "no reason was given: every file is as it should be")
+    return _png(figure)
+
+
+def coverage(covered: Coverage) -> bytes:
+    """PNG: seconds by speed and turn, and how often captions speak of which action."""
+    figure = Figure(figsize=(9, 4.2), layout="constrained")
+    table, words = figure.subplots(1, 2, width_ratios=(1, 1.2))
+    seconds = np.array([[covered.at(speed, turn) for turn in TURNS] for speed in SPEEDS])
+    table.imshow(np.sqrt(seconds), cmap="Blues", aspect="auto", vmin=0.0)
+    dark = seconds.max() / 3
+    for row, column in np.ndindex(seconds.shape):
+        value = seconds[row, column]
+        shown = f"{value / 60:.1f}" if value else "none"
+        table.text(column, row, shown, ha="center", va="center", color="white" if value > dark > 0 else "black")
+    table.set_xticks(range(len(TURNS)), TURNS)
+    table.set_yticks(range(len(SPEEDS)), SPEEDS)
+    table.set_title("minutes by speed and turn")
+    ranked = sorted(covered.words.items(), key=lambda item: (-item[1], item[0]))[:SHOWN_WORDS]
+    words.barh([word for word, _ in ranked], [count for _, count in ranked], color="#3b6ea5")
+    words.invert_yaxis()
+    words.set_title("takes whose captions speak of it" if ranked else "no caption speaks of an action")
     return _png(figure)
 
 

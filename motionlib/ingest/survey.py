@@ -16,6 +16,7 @@ from motionlib.ingest.judge import Judged
 from motionlib.ingest.lines import Job, Line, Tally, file_line, hours, judge_job, tally, with_finding
 from motionlib.parallel import map_ordered
 from motionlib.params import Ingest
+from motionlib.progress import track
 
 PARALLEL_FROM = 32 << 20  # bytes; below it starting processes costs more than it gains
 JOBS_AT_ONCE = 8  # files that travel to a process together
@@ -96,10 +97,13 @@ def summary(found: Survey, counted: Tally) -> Line:
     return {**counted.numbers(), "deliveries": deliveries}
 
 
-def check_delivery(path: Path, settings: Ingest = DEFAULTS, library: Path | None = LIBRARY) -> dict[str, Any]:
+def check_delivery(
+    path: Path, settings: Ingest = DEFAULTS, library: Path | None = LIBRARY, progress: str = ""
+) -> dict[str, Any]:
     """Judge a folder, an archive or a single file without changing anything.
 
     Args:
+        progress: What the work is called on stderr while it goes on; "" for silence.
         library: data/clips, in which the same motion is looked for; None, or none there: only in the delivery itself.
 
     Returns:
@@ -114,7 +118,8 @@ def check_delivery(path: Path, settings: Ingest = DEFAULTS, library: Path | None
     if not found.file_count:
         raise ValueError(f"{path}: no motion file in it")
     verdicts = []
-    for info, judged in judge_all(found, settings):
+    judged_files = judge_all(found, settings)
+    for info, judged in track(judged_files, progress, found.file_count) if progress else judged_files:
         landmarks = judged.fingerprint if judged.clip is not None else np.zeros((0, 2), np.int64)
         verdicts.append((file_line(info, judged), landmarks))
     findings = _findings(verdicts, settings, library)
