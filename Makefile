@@ -5,7 +5,7 @@ PY := .venv/bin/python
 RAW ?=
 RECIPE ?=
 
-.PHONY: help setup run test test-gpu check bench fuzz board lock clean
+.PHONY: help setup run test test-gpu check bench fuzz leaderboard board lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ bench: $(READY)  ## speed of our hot paths beside the simplest alternatives
 
 fuzz: $(READY)  ## break files until a reader does; READER=<suffix> for one, SECONDS=<n> for each (600)
 	@bash infra/fuzz.sh "$(or $(READER),all)" "$(or $(SECONDS),600)"
+
+leaderboard: $(READY)  ## every tokenizer and prior side by side, from MLflow; OUT=<folder> (default: leaderboard)
+	@.venv/bin/motionlib leaderboard --out "$(or $(OUT),leaderboard)"
 
 board: $(READY)  ## the board in a browser: champion, journal, runs, motions
 	@.venv/bin/motionlib board

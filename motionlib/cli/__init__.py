@@ -9,6 +9,7 @@ import click
 from motionlib.cli.common import Door
 from motionlib.cli.deliveries import check, fetch
 from motionlib.cli.features import features, recover
+from motionlib.cli.leaderboard import leaderboard
 from motionlib.cli.motions import convert
 from motionlib.cli.promotion import journal, lineage, models, promote, rollback
 from motionlib.cli.rig import rig
@@ -30,6 +31,7 @@ COMMANDS = (
     rollback,
     journal,
     lineage,
+    leaderboard,
     fetch,
     board,
     params,

@@ -3,7 +3,7 @@
 A tokenizer is known here only as `reconstruct`: raw features (T, D) of one piece in, as many rows out.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,7 +50,7 @@ def report(features: FeatureSet, reconstruct: Reconstruct, step: int, split: str
     """Reconstruction of a split with its baselines, all in mm with 95 % intervals over clips.
 
     Returns:
-        `mpjpe_mm`, `pose_mm` (heading taken out), `pa_mpjpe_mm`, `mean_pose_mm` (the mean features instead of each
+        `per_clip`, `mpjpe_mm`, `pose_mm` (heading taken out), `pa_mpjpe_mm`, `mean_pose_mm` (the mean features instead of each
         row), `nearest_training_frame_mm` (pose only; every 10th frame of
         both sides); `ratio` is MPJPE over the mean pose's.
         {"clips": 0} if the split is empty.
@@ -65,12 +65,13 @@ def report(features: FeatureSet, reconstruct: Reconstruct, step: int, split: str
         numbers[name] = _interval([error[name] for error in errors], clips)
     numbers["nearest_training_frame_mm"] = _interval(_nearest(found, features), clips)
     numbers["ratio"] = numbers["mpjpe_mm"]["mean"] / numbers["mean_pose_mm"]["mean"]
+    numbers["per_clip"] = _per_clip(errors, clips)
     return numbers
 
 
 def headline(numbers: dict[str, Any]) -> dict[str, float]:
     """The few numbers of a report that a person compares between runs."""
-    named = {f"test_{name}": value["mean"] for name, value in numbers.items() if isinstance(value, dict)}
+    named = {f"test_{name}": value["mean"] for name, value in numbers.items() if isinstance(value, dict) and "mean" in value}
     return named | ({"test_ratio": numbers["ratio"]} if "ratio" in numbers else {})
 
 
@@ -84,6 +85,14 @@ def _errors(real: Float32, made: Float32, mean: Float32 | None = None) -> dict[s
         errors["pa_mpjpe_mm"] = MM * pa_mpjpe(answer, truth)
         errors["mean_pose_mm"] = MM * mpjpe(recover(np.broadcast_to(mean, real.shape)), truth)
     return errors
+
+
+def _per_clip(errors: Sequence[Mapping[str, Float64]], clips: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Mean over the frames of each clip."""
+    of_clip: dict[str, list[Float64]] = {}
+    for error, clip in zip(errors, clips, strict=True):
+        of_clip.setdefault(clip, []).append(error["mpjpe_mm"])
+    return {clip: {"mpjpe_mm": round(float(np.concatenate(parts).mean()), 6)} for clip, parts in of_clip.items()}
 
 
 def _nearest(found: Sequence[Piece], features: FeatureSet) -> list[Float64]:

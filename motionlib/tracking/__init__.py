@@ -7,10 +7,12 @@ started the stage (environment `MOTIONLIB_SPOOL`), else in a thread of the stage
 
 import json
 import os
+import platform
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
@@ -82,13 +84,25 @@ def run(stage: str, params: Mapping[str, Any]) -> Iterator[Log]:
 def _events(path: Path, stage: str, params: Mapping[str, Any]) -> Iterator[_Spool]:
     with path.open("a", encoding="utf-8") as file:
         log = _Spool(file)
-        log.write("start", stage=stage, params=flat(params))
+        log.write("start", stage=stage, params=flat(params), hardware=hardware())
         try:
             yield log
         except BaseException as error:
             log.write("end", status="FAILED", error=f"{type(error).__name__}: {error}")
             raise
         log.write("end", status="FINISHED", error="")
+
+
+def hardware() -> str:
+    """What this runs on, in words: processors, and the accelerator if a stage has loaded torch and there is one."""
+    name = platform.processor() or platform.machine()
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    torch = sys.modules.get("torch")
+    found = torch.cuda.get_device_name() if torch is not None and torch.cuda.is_available() else ""
+    return f"{cores} x {name}" + (f", {found}" if found else "")
 
 
 def flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

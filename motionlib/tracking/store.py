@@ -31,6 +31,7 @@ def client() -> Any:
     MLflow is imported here, because the import takes seconds.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{LOCAL_DATABASE.resolve()}")
     LOCAL_DATABASE.parent.mkdir(exist_ok=True)
     from mlflow import MlflowClient
@@ -169,7 +170,7 @@ class Forwarder:
 
     def _apply(self, event: Mapping[str, Any]) -> None:
         if event["event"] == "start":
-            self._start(event["stage"], event["params"])
+            self._start(event["stage"], event["params"], event.get("hardware", ""))
         elif event["event"] == "dataset":
             _log_dataset(str(self.run_id), event["name"], event["path"], self.digest(event["path"]))
         elif event["event"] == "artifacts":
@@ -180,10 +181,10 @@ class Forwarder:
                 set_tags(str(self.run_id), {"error": event["error"]})
             close_run(str(self.run_id), event["status"])
 
-    def _start(self, stage: str, params: Mapping[str, str]) -> None:
+    def _start(self, stage: str, params: Mapping[str, str], hardware: str) -> None:
         from mlflow.entities import Param
 
-        tags = {"stage": stage} | self.tags
+        tags = {"stage": stage, "hardware": hardware} | self.tags
         if self.run_id is None:
             self.run_id = open_run(stage, tags, self.parent)
             every = [Param(name, value) for name, value in _short(params).items()]

@@ -1,0 +1,182 @@
+"""Leaderboards from a real MLflow store that holds what stages write there."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from motionlib.cli import main
+from motionlib.leaderboard.formats import html, latex, markdown, table
+from motionlib.leaderboard.tables import boards, prior_boards, tokenizer_boards
+from motionlib.tracking import store
+
+DATA = "d" * 32
+
+
+def interval(mean: float, half: float = 1.0) -> dict[str, float]:
+    return {"mean": mean, "low": mean - half, "high": mean + half}
+
+
+def log(tmp_path: Path, stage: str, report: dict[str, Any], params: dict[str, str], **hashes: str) -> str:
+    """A finished stage run; hashes are written as dep__path__with__slashes or out__..."""
+    tags = {"stage": stage, "hardware": "2 x Test CPU"}
+    for name, digest in hashes.items():
+        kind, _, path = name.partition("__")
+        tags[f"dvc.{kind}.{path.replace('__', '/')}"] = digest
+    run = store.open_run(stage, tags)
+    for name, value in params.items():
+        store.client().log_param(run, name, value)
+    folder = tmp_path / run
+    folder.mkdir()
+    (folder / "report.json").write_text(json.dumps(report))
+    store.client().log_artifacts(run, str(folder), f"reports/{stage}")
+    store.close_run(run, "FINISHED")
+    return run
+
+
+def tokenizer(tmp_path: Path, name: str, error: float, seed: int, weights: str, data: str = DATA) -> None:
+    held = {
+        "clips": 2,
+        "frames": 200,
+        "mpjpe_mm": interval(error),
+        "ratio": error / 160,
+        "mean_pose_mm": interval(160.0),
+        "per_clip": {"a": {"mpjpe_mm": error - 5}, "b": {"mpjpe_mm": error + 5}},
+    }
+    report = {"held_out": held, "parameters": 1_500_000}
+    log(
+        tmp_path,
+        f"train_tokenizer@{name}",
+        report,
+        {"kind": "vqvae", "train.seed": str(seed)},
+        dep__data__features=data,
+        **{f"out__models__tokenizers__{name}": weights},
+    )
+    codes = f"c-{weights}"
+    log(tmp_path, f"encode_motion@{name}", {}, {}, **{
+        f"dep__models__tokenizers__{name}": weights, f"out__data__codes__{name}": codes,
+    })  # fmt: skip
+    book = {"bits_per_second": {"unigram": 40.0}, "codebooks": [{"usage": 0.75, "perplexity": 300.0}]}
+    log(tmp_path, f"analyze_codebook@{name}", book, {}, **{f"dep__data__codes__{name}": codes})
+
+
+def judged(evaluator: str, first: float) -> dict[str, Any]:
+    scores = {
+        "n": 60,
+        "r_precision_aware": [interval(first, 0.05)],
+        "chance_aware": [0.03],
+        "kid": interval(0.01, 0.002),
+    }
+    return {
+        "evaluator": evaluator,
+        "real": scores | {"r_precision_aware": [interval(0.7, 0.05)]},
+        "generation": {"true_length": scores, "multimodality": {"multimodality": interval(0.4)}},
+    }
+
+
+@contextmanager
+def mlflow(place: Path) -> Iterator[Path]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{place}/mlflow.db")
+        patch.chdir(place)
+        store.forget_client()
+        yield place
+    store.forget_client()
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """Two tokenizers, one of them trained twice, and a prior that two evaluators judged; the last test adds to it."""
+    with mlflow(tmp_path_factory.mktemp("store")) as place:
+        tokenizer(place, "small", 75.0, 7, "w1")
+        tokenizer(place, "large", 60.0, 7, "w2")
+        tokenizer(place, "large", 62.0, 8, "w3")
+        log(place, "train_prior@gpt", {"held_out": {"nats_per_code": {"prior": interval(3.5)}}, "parameters": 2e6},
+            {"kind": "gpt", "train.seed": "1"}, dep__data__features=DATA, out__models__priors__gpt="p1")  # fmt: skip
+        report = judged("e" * 64, 0.5) | {"others": {"tmr": judged("f" * 64, 0.6)}, "protocol": {"name": "sound"}}
+        log(place, "evaluate@gpt", report, {}, dep__data__features=DATA, dep__models__priors__gpt="p1")
+        yield place
+
+
+def test_tokenizers_stand_best_first_under_the_mean_pose_with_rate_and_cost(filled):
+    (board,) = tokenizer_boards()
+    assert [line.name for line in board.lines] == ["mean pose", "nearest training frame (pose only)", "large", "small"]
+    large = dict(zip([column.head for column in board.columns], board.lines[2].values, strict=True))
+    assert large["bits/s"].mean == 40.0
+    assert large["codes used, %"].mean == 75.0
+    assert large["parameters, M"].mean == 1.5
+    assert large["training, s"].mean is not None
+    assert board.lines[2].hardware == "2 x Test CPU"
+    assert board.lines[0].values[0].mean == 160.0
+
+
+def test_two_seeds_of_one_entry_are_one_line_with_an_interval_over_clips_and_trainings(filled):
+    line = tokenizer_boards()[0].lines[2]
+    assert line.seeds == 2
+    assert line.values[0].mean == pytest.approx(61.0)
+    assert line.values[0].low == pytest.approx(55.0, abs=0.01)  # the easier clip under the better training
+    assert line.values[0].high == pytest.approx(67.0, abs=0.01)
+
+
+def test_scores_of_two_evaluators_never_meet_and_real_motion_leads_each_table(filled):
+    tables = prior_boards()
+    assert len(tables) == 2
+    for board, first in zip(sorted(tables, key=lambda board: board.note), (50.0, 60.0), strict=True):
+        real, chance, model = board.lines
+        assert (real.name, real.values[0].mean) == ("real motion", pytest.approx(70.0))
+        assert (chance.name, chance.values[0].mean) == ("chance", pytest.approx(3.0))
+        assert (model.name, model.values[0].mean) == ("gpt", pytest.approx(first))
+        assert model.values[4].mean == pytest.approx(10.0)  # KID x 1000
+        assert model.values[10].mean == 3.5
+
+
+def test_a_model_that_is_the_only_one_is_not_called_the_best(filled):
+    text = markdown(boards())
+    assert "**61 (55 to 67)**" in text
+    assert "| gpt | 50 (45 to 55) |" in text
+
+
+def test_every_format_holds_the_same_numbers(filled):
+    found = boards()
+    rows = list(csv.DictReader(io.StringIO(table(found))))
+    error = next(row for row in rows if row["model"] == "large" and row["column"] == "MPJPE, mm")
+    assert (error["mean"], error["seeds"], error["hardware"]) == ("61", "2", "2 x Test CPU")
+    assert r"\textbf{61 (55 to 67)}" in latex(found)
+    assert r"R-precision top 1, \%" in latex(found)
+    page = html(found)
+    assert '<td class="best">61 (55 to 67)</td>' in page
+    assert page.count("data:image/png;base64") == 1
+    assert "http:" not in page
+    assert "https:" not in page
+
+
+def test_the_command_writes_all_formats_twice_the_same(filled):
+    answers = [CliRunner().invoke(main, ["leaderboard", "--out", name, "--json"]) for name in ("one", "two")]
+    assert [answer.exit_code for answer in answers] == [0, 0]
+    names = sorted(path.name for path in (filled / "one").iterdir())
+    assert names == ["leaderboard.csv", "leaderboard.html", "leaderboard.md", "leaderboard.tex"]
+    for name in names:
+        assert (filled / "one" / name).read_bytes() == (filled / "two" / name).read_bytes()
+    assert json.loads(answers[0].stdout)["tables"][0]["models"] == ["large", "small"]
+
+
+def test_a_repeated_training_counts_once_and_other_data_make_another_table(filled):
+    tokenizer(filled, "small", 70.0, 7, "w4")
+    tokenizer(filled, "small", 30.0, 7, "w5", data="o" * 32)
+    first, second = sorted(tokenizer_boards(), key=lambda board: len(board.lines))
+    assert [line.name for line in first.lines[2:]] == ["small"]
+    small = next(line for line in second.lines if line.name == "small")
+    assert (small.seeds, small.values[0].mean) == (1, 70.0)
+
+
+def test_without_a_model_it_says_so(tmp_path):
+    with mlflow(tmp_path):
+        assert boards() == []
+        assert CliRunner().invoke(main, ["leaderboard"]).exit_code == 0
+    assert "No model was trained yet" in markdown([])
