@@ -43,7 +43,7 @@ MEANING = {
     "first_row_degrees": "row 0 is a jump of the heading, no velocity",
     "hips_degrees": "hips swapped in the heading",
     "scale_percent": "size taken from frame 0 and the right leg",
-    "rate_percent": "every n-th frame, called 20 Hz",
+    "rate_percent": "published preparation: n-th frames called 20 Hz",
 }
 DOTS_PER_INCH = 110
 
@@ -160,7 +160,7 @@ def picture(found: Sequence[Difference]) -> bytes:
     right.boxplot(shares, orientation="horizontal", whis=(5, 95), showfliers=False, widths=0.6)
     right.set_yticks(range(1, len(shares) + 1), list(FEATURE_GROUPS))
     right.invert_yaxis()
-    right.set_xlabel("published standard deviations; box: half of the takes, whiskers: 5 and 95 %")
+    right.set_xlabel("published std; box: half of the takes, whiskers: 5 and 95 %")
     right.set_title("exact minus compat, root mean square per take")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
