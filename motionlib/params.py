@@ -29,9 +29,31 @@ class Section(BaseModel):
 class Judging(Section):
     """Thresholds of `ingest.judge`; docs/judging.md shows where each stands among the takes of real libraries."""
 
-    leap_speed: PositiveFloat = Field(default=20.0, description="m/s; sprinters reach 12.4: a root faster than it leaps")
+    leap_speed: PositiveFloat = Field(default=20.0, description="m/s; sprinters reach 12.4: a faster root leaps")
     pop_speed: PositiveFloat = Field(default=12.0, description="m/s; a joint seen from the pelvis, in one frame only")
-    spike_metres: PositiveFloat = Field(default=0.06, description="m; a joint out and back within 3 frames")
+    spike_metres: PositiveFloat = Field(default=0.06, description="m; a joint out and back within 0.1 s")
+    spike_count: NonNegativeInt = Field(default=10, description="spikes that are interpolated; with more: quarantine")
+    spike_share: PositiveFloat = Field(default=0.05, lt=1.0, description="share of the frames that may be spikes")
+    pose_seconds: PositiveFloat = Field(default=0.25, description="s; a T-pose or held frames from which they are cut")
+    held_share: PositiveFloat = Field(default=0.3, le=1.0, description="share of frames that repeat the one before")
+    frozen_seconds: PositiveFloat = Field(default=0.5, description="s; an elbow or knee that does not move at all")
+    jitter_mm: PositiveFloat = Field(default=2.0, description="mm; noise of the median joint from frame to frame")
+    skate: PositiveFloat = Field(default=0.35, description="m/s; lower quartile of the speed of what touches the floor")
+    sink: PositiveFloat = Field(default=0.12, description="m; depth of a joint below the floor")
+    floor: PositiveFloat = Field(default=0.15, description="m; height of the floor above or below that of the file")
+    float_seconds: PositiveFloat = Field(default=1.0, description="s; nobody jumps that long")
+    pull: PositiveFloat = Field(default=1.5, description="of gravity; downward acceleration that 1 % exceed")
+    fall_low: PositiveFloat = Field(default=0.5, description="of gravity; free fall slower than this: rate too low")
+    fall_high: PositiveFloat = Field(default=2.0, description="of gravity; free fall faster than this: rate too high")
+    tempo_low: PositiveFloat = Field(default=0.3, description="Hz; limbs slower than this: rate too low")
+    tempo_high: PositiveFloat = Field(default=4.2, description="Hz; limbs faster than this: rate too high")
+    stride_low: PositiveFloat = Field(default=0.09, description="m s; a step's length times its time; rate too high")
+    stride_high: PositiveFloat = Field(default=1.2, description="m s; the same; rate too low")
+    root_high: PositiveFloat = Field(default=5.0, description="way of the root per way of the standing foot")
+    root_low: PositiveFloat = Field(default=0.05, description="the same; a treadmill is 0, with a floor at 0")
+    side_ratio: PositiveFloat = Field(default=2.0, description="speed of the other limb to that of the named one")
+    side_speed: PositiveFloat = Field(default=0.1, description="m/s; a limb slower than it does nothing to be named")
+    side_turn: PositiveFloat = Field(default=45.0, description="degrees turned to the side that is not named")
     duplicate_share: PositiveFloat = Field(
         default=0.9, le=1.0, description="of the longer take that must be the same motion; below it: a crop"
     )

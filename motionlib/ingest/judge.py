@@ -140,8 +140,8 @@ def _judge_motion(motion: RawMotion, info: ClipInfo, settings: Ingest, found: Fi
     except ValueError as error:  # the body is known, so it is the check of its sides
         found.note("sides_swapped", str(error))
         return _verdict(found, facts)
-    if len(joints) < 2:
-        return _verdict(found, facts)
+    if len(joints) < 2 or "fps_doubtful" in found.messages:
+        return _verdict(found, facts)  # nothing that has to do with speed can be told
     return _judge_take(clip, joints, facts, settings, found, known_rate)
 
 
@@ -159,7 +159,7 @@ def _judge_take(
     frames = len(kept.root)
     facts |= {"frames": frames, "seconds": round(frames / clip.fps, 6)}
     info = replace(clip.info, captions=_inside(clip.info.captions, piece, clip.fps, frames))
-    clip = replace(clip, info=info, root_pos=kept.root, local_quat=kept.quat)
+    clip = replace(clip, info=info, root_pos=_float32(kept.root), local_quat=_float32(kept.quat))
     step = max(1, round(clip.fps / MEASURED_FPS))
     sparse, fps = kept.joints[::step], clip.fps / step
     values = measure_take(kept.joints, sparse, fps)
@@ -175,6 +175,10 @@ def _judge_take(
     verdict = found.verdict
     kept_clip = None if verdict == "quarantine" else clip
     return Judged(verdict, found.reasons, found.sentences, facts, kept_clip, told, fingerprint(sparse, fps))
+
+
+def _float32(array: FloatArray) -> NDArray[np.float32]:
+    return array.astype(np.float32, copy=False)
 
 
 def _note_flips(clip: Clip, found: Findings) -> None:
@@ -208,7 +212,7 @@ def _in_metres(motion: RawMotion, unit: float, up: str, info: ClipInfo, found: F
     root_pos, local_quat = motion.root_pos, motion.local_quat
     if up != "y":
         found.note("axes_turned", f"{up} was up; the data were turned so that y is")
-        root_pos, local_quat = geometry.turn_y_up(root_pos, local_quat)
+        root_pos, local_quat = geometry.turn_y_up(root_pos, local_quat, up)
     offsets = np.round(motion.skeleton.offsets * unit / OFFSET_STEP) * OFFSET_STEP + 0.0  # no negative zero
     skeleton = Skeleton(motion.skeleton.names, motion.skeleton.parents, np.round(offsets, 6))
     return Clip(info, skeleton, (root_pos * unit).astype(np.float32), local_quat.astype(np.float32), motion.fps)

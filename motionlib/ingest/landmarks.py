@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from motionlib.body.skeleton import CANONICAL_NAMES
 
-FloatArray = NDArray[np.float64]
+FloatArray = NDArray[np.floating]
 IntArray = NDArray[np.int64]
 
 SMOOTHING = 0.08  # s, standard deviation of the Gaussian; moves a turning point by less than a frame at 20 Hz
-SWING = 0.06  # leg lengths (5 cm); a turning point is one when the limb comes back at least this far
+SWING = 0.045  # leg lengths (4 cm); a turning point is one when the limb comes back at least this far
 FINE = 0.005  # leg lengths, step of the fine values
 COARSE = 20  # fine steps in a coarse one: 0.1 leg lengths
 MIDDLE = 512  # fine value that stands for 0
