@@ -9,9 +9,10 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-# They watch a stage and change nothing that it writes.
+# They watch a stage, spread its work or tell what need not be done again, and change nothing that it writes.
 OBSERVERS = {"motionlib/tracking/__init__.py", "motionlib/tracking/store.py", "motionlib/supervision.py",
-             "motionlib/progress.py"}  # fmt: skip
+             "motionlib/progress.py", "motionlib/sources.py", "motionlib/parallel/__init__.py",
+             "motionlib/parallel/processes.py", "motionlib/parallel/cluster.py"}  # fmt: skip
 # Their lists of kinds grow with every new kind, which must not train the others again.
 REGISTRIES = {"motionlib/tokenizers/__init__.py": "TOKENIZERS", "motionlib/priors/__init__.py": "PRIORS"}
 
