@@ -11,9 +11,16 @@ from motionlib.artifacts import FeatureSet, Float32
 from motionlib.evaluation import distribution, intervals, likeness, scores
 from motionlib.evaluation.embedded import Embedded
 from motionlib.evaluation.evaluator import Evaluator
-from motionlib.evaluation.physics import Physics, horizontal_speed, physics, root_height_range
+from motionlib.evaluation.physics import (
+    Physics,
+    contact_consistency,
+    horizontal_speed,
+    physics,
+    root_height_range,
+)
 from motionlib.evaluation.scores import DIGITS, Protocol
 from motionlib.normalize.humanml263 import recover
+from motionlib.normalize.layout import CONTACTS, HUMANML3D
 
 Float64 = NDArray[np.float64]
 MANY_TEXTS, MANY_REPEATS = 8, 10  # of MultiModality; published 100 x 30, which costs 3,000 motions
@@ -74,11 +81,25 @@ def with_distances(
 
 def physics_report(motions: Sequence[Float32], fps: float, protocol: Protocol) -> dict[str, Any]:
     """Mean of `physics` over motions with 95 % intervals."""
-    table = np.array([physics(recover(motion), fps) for motion in motions])
-    return {
-        name: intervals.bootstrap(table[:, column], protocol.resamples, protocol.seed).report(DIGITS)
-        for column, name in enumerate(Physics._fields)
-    }
+    joints = [recover(motion) for motion in motions]
+    table = np.array(
+        [(*physics(one, fps), _consistent(motion, one)) for motion, one in zip(motions, joints, strict=True)]
+    )
+    found = intervals.bootstrap_table(table, protocol.resamples, protocol.seed)
+    names = (*Physics._fields, "contact_consistency")
+    return {name: one.report(DIGITS) for name, one in zip(names, found, strict=True)}
+
+
+def length_report(
+    motions: Sequence[Float32], real: Sequence[Float32], fps: float, protocol: Protocol
+) -> dict[str, Any]:
+    """By how many seconds motions are longer or shorter than the real ones of their texts, on average."""
+    apart = np.array([abs(len(a) - len(b)) / fps for a, b in zip(motions, real, strict=True)])
+    return intervals.bootstrap(apart, protocol.resamples, protocol.seed).report(DIGITS)
+
+
+def _consistent(motion: Float32, joints: NDArray[np.floating[Any]]) -> float:
+    return contact_consistency(motion[:, CONTACTS], joints[:, list(HUMANML3D.feet)], HUMANML3D.contact_threshold)
 
 
 def many_of_each(texts: Sequence[str], generate: Generate, protocol: Protocol) -> list[Float32]:

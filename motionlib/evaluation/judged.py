@@ -109,7 +109,11 @@ def _scored(model: Evaluator, test: Embedded, made: _Made, fps: float, protocol:
         "reconstruction": score(made.reconstructed),
         "generation": {
             "true_length": score(made.true_length) | {"policy": generated.POLICIES["true_length"]},
-            "own_length": score(made.own_length) | {"policy": generated.POLICIES["own_length"]},
+            "own_length": score(made.own_length)
+            | {
+                "policy": generated.POLICIES["own_length"],
+                "length_error_s": generated.length_report(made.own_length, made.real, fps, protocol),
+            },
             "multimodality": generated.multimodality(model, made.many, protocol),
         },
     }

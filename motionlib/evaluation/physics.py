@@ -76,6 +76,22 @@ def bone_drift(joints: FloatArray, parents: Sequence[int] = CANONICAL_PARENTS) -
     return float(np.where(median > 0, departure, 0.0).max())
 
 
+def contact_consistency(contacts: FloatArray, feet: FloatArray, threshold: float) -> float:
+    """Share of foot contacts that the feet's own movement bears out.
+
+    Args:
+        contacts: (T, 4) as the features say, 0 or 1 or between: left ankle, left foot, right ankle, right foot.
+        feet: (T, 4, 3) metres, those joints' positions. threshold: m^2 per frame^2 below which a foot stands.
+
+    Returns:
+        In 0..1; 1 for a single frame. Low values mean that positions and contacts of one motion contradict each other.
+    """
+    if len(feet) < 2:
+        return 1.0
+    stands = (np.diff(feet.astype(np.float64), axis=0) ** 2).sum(axis=-1) < threshold
+    return float(((contacts[:-1] > 1 / 2) == stands).mean())
+
+
 def root_height_range(joints: FloatArray) -> float:
     """Highest minus lowest pelvis height of a motion, metres: large for jumps, small for walks."""
     height = joints[:, 0, 1]

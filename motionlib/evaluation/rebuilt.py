@@ -18,7 +18,7 @@ Float64 = NDArray[np.float64]
 Reconstruct = Callable[[Float32], Float32]
 MILLIMETRES = 1000.0  # in a metre
 REMEMBERED_FRAMES = 20_000  # training frames searched for the nearest at most, evenly spread; bounds time
-METRICS = ("mpjpe_mm", "mpjpe_unaligned_mm", "pa_mpjpe_mm", "acceleration_mm")
+METRICS = ("mpjpe_mm", "mpjpe_unaligned_mm", "pa_mpjpe_mm", "acceleration_mm", "jerk_mm")
 BASELINES = ("mean_pose_mm", "mean_pose_facing_mm", "nearest_frame_mm")
 MEANING = {
     "mpjpe_mm": "pelvis aligned, heading not",
@@ -95,6 +95,7 @@ def _piece(real: Float32, predicted: Float32, baselines: _Baselines) -> dict[str
         "mpjpe_unaligned_mm": errors.mpjpe_unaligned(guess, truth),
         "pa_mpjpe_mm": errors.pa_mpjpe(guess, truth),
         "acceleration_mm": errors.acceleration_error(guess, truth),
+        "jerk_mm": errors.jerk_error(guess, truth),
         **baselines.errors(real, truth),
     }
 

@@ -73,6 +73,16 @@ def acceleration_error(predicted: FloatArray, real: FloatArray) -> Float64:
     return _joint_error(np.diff(a, n=2, axis=0), np.diff(b, n=2, axis=0))
 
 
+def jerk_error(predicted: FloatArray, real: FloatArray) -> Float64:
+    """Mean difference of joint jerks: (T, J, 3) twice -> (max(T - 3, 0),) metres per frame cubed.
+
+    Raises:
+        ValueError: If the shapes differ or are not (T, J, 3).
+    """
+    a, b = _checked(predicted, real)
+    return _joint_error(np.diff(a, n=3, axis=0), np.diff(b, n=3, axis=0))
+
+
 def mean_pose_error(real: FloatArray, mean_pose: FloatArray) -> Float64:
     """What MPJPE is if every frame is answered with one pose: the baseline that knows nothing.
 

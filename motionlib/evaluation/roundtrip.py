@@ -71,7 +71,9 @@ def report(features: FeatureSet, reconstruct: Reconstruct, step: int, split: str
 
 def headline(numbers: dict[str, Any]) -> dict[str, float]:
     """The few numbers of a report that a person compares between runs."""
-    named = {f"test_{name}": value["mean"] for name, value in numbers.items() if isinstance(value, dict) and "mean" in value}
+    named = {
+        f"test_{name}": value["mean"] for name, value in numbers.items() if isinstance(value, dict) and "mean" in value
+    }
     return named | ({"test_ratio": numbers["ratio"]} if "ratio" in numbers else {})
 
 

@@ -33,6 +33,8 @@ SCORES = (
     ("feet that slide", "physics.skate_ratio", PERCENT, SIGN),
     ("jerk of the joints", "physics.jitter", 1.0, " m/s³"),
     ("change of bone lengths", "physics.bone_drift", PERCENT, SIGN),
+    ("contacts that the feet bear out", "physics.contact_consistency", PERCENT, SIGN),
+    ("length, away from the real one", "length_error_s", 1.0, " s"),
 )
 ERRORS = (
     ("this tokenizer", "mpjpe_mm", ""),

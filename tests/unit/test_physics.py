@@ -4,6 +4,7 @@ import pytest
 from motionlib.body.skeleton import CANONICAL_DIRECTIONS, CANONICAL_LENGTHS, CANONICAL_PARENTS
 from motionlib.evaluation.physics import (
     bone_drift,
+    contact_consistency,
     horizontal_speed,
     jitter,
     penetration,
@@ -71,3 +72,13 @@ def test_a_hop_of_thirty_centimetres(standing):
 def test_another_skeleton_is_refused():
     with pytest.raises(ValueError, match=r"\(5, 21, 3\)"):
         physics(np.zeros((5, 21, 3)), FPS)
+
+
+def test_contacts_are_borne_out_by_feet_that_stand_and_belied_by_feet_that_move():
+    feet = np.zeros((5, 4, 3))
+    feet[:, 2:, 0] = 0.1 * np.arange(5)[:, None]  # the right foot moves 10 cm a frame: 0.01 m^2
+    says = np.array([[1, 1, 0, 0]] * 5)
+    assert contact_consistency(says, feet, 0.002) == 1.0
+    assert contact_consistency(1 - says, feet, 0.002) == 0.0
+    assert contact_consistency(np.ones((5, 4)), feet, 0.002) == 0.5
+    assert contact_consistency(says[:1], feet[:1], 0.002) == 1.0

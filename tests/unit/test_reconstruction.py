@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from motionlib.evaluation.reconstruction import (
     acceleration_error,
     heading_free,
+    jerk_error,
     mean_pose_error,
     mpjpe,
     mpjpe_unaligned,
@@ -98,3 +99,13 @@ def test_unequal_shapes_are_named():
         mpjpe(np.zeros((3, 22, 3)), np.zeros((4, 22, 3)))
     with pytest.raises(ValueError, match="cannot answer"):
         nearest_frame(np.zeros((3, 22, 3)), np.zeros((0, 22, 3)))
+
+
+def test_jerk_is_the_change_of_acceleration_and_blind_to_constant_ones():
+    time = np.arange(6.0)
+    still, falling, jolted = (np.zeros((6, 1, 3)) for _ in range(3))
+    falling[:, 0, 1] = time**2
+    jolted[:, 0, 1] = time**3  # third differences of 6
+    assert jerk_error(falling, still).tolist() == [0.0, 0.0, 0.0]
+    assert jerk_error(jolted, still) == pytest.approx([6.0, 6.0, 6.0])
+    assert len(jerk_error(still[:2], still[:2])) == 0
