@@ -50,9 +50,9 @@ def report(features: FeatureSet, reconstruct: Reconstruct, step: int, split: str
     """Reconstruction of a split with its baselines, all in mm with 95 % intervals over clips.
 
     Returns:
-        `per_clip`, `mpjpe_mm`, `pose_mm` (heading taken out), `pa_mpjpe_mm`, `mean_pose_mm` (the mean features instead of each
-        row), `nearest_training_frame_mm` (pose only; every 10th frame of
-        both sides); `ratio` is MPJPE over the mean pose's.
+        `mpjpe_mm`, `pose_mm` (heading taken out), `pa_mpjpe_mm`, `mean_pose_mm` (the mean features instead of each
+        row), `nearest_training_frame_mm` (pose only; every 10th frame of both sides); `ratio` is MPJPE over the mean
+        pose's; `per_clip` holds the MPJPE of each clip.
         {"clips": 0} if the split is empty.
     """
     found = pieces(features, split, step)
