@@ -37,7 +37,8 @@ def check(paths: tuple[Path, ...], as_json: bool, html: Path | None, every: bool
     found = {"files": files, "deliveries": rest, **_gains(files, library)}
     if html is not None:
         _write_page(html, paths, found, settings, library)
-    answer(found, as_json, _text(paths, found, library) + ("\n\n" + _every(files) if every else ""))
+    text = "" if as_json else _text(paths, found, library) + ("\n\n" + _every(files) if every else "")
+    answer(found, as_json, text)
     if any(line["verdict"] == "quarantine" for line in files):
         say_no()
 
@@ -73,10 +74,15 @@ def _gains(files: list[Any], library: "Coverage | None") -> dict[str, Any]:
 
 def _text(paths: tuple[Path, ...], found: dict[str, Any], library: "Coverage | None") -> str:
     from motionlib.export.delivery import overview, worst
+    from motionlib.export.delivery_rigs import rigs
     from motionlib.export.delivery_text import screen
+    from motionlib.ingest.survey import survey
 
     name = ", ".join(str(path) for path in paths)
-    return screen(name, overview(found["files"]), worst(found["files"]), library=library, problems=_problems(found))
+    sums = overview(found["files"])
+    known = rigs(sums, survey(paths).deliveries, pictures=False)
+    sure = {rig.name: rig.confidence for rig in known if rig.confidence is not None}
+    return screen(name, sums, worst(found["files"]), library=library, sure=sure, problems=_problems(found))
 
 
 def _problems(found: dict[str, Any]) -> list[str]:
@@ -102,7 +108,7 @@ def _write_page(
     page = delivery_page.write(
         folder,
         ", ".join(path.name for path in paths),
-        found["files"],
+        [{**line, "path": _inside(line["path"], paths)} for line in found["files"]],
         settings,
         deliveries=survey(paths).deliveries,
         library=library,
@@ -110,6 +116,12 @@ def _write_page(
     )
     write_json(folder / "report.json", found)
     click.echo(f"page: {page}", err=True)
+
+
+def _inside(path: str, paths: tuple[Path, ...]) -> str:
+    """A file's path from the folder in which its delivery lies: a page goes to others, who have another disk."""
+    root = next((one.parent for one in paths if Path(path).is_relative_to(one)), Path())
+    return Path(path).relative_to(root).as_posix()
 
 
 @click.group()

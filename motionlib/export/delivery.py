@@ -46,6 +46,7 @@ class Overview:
         verdicts: Files by verdict. suffixes: Files by kind.
         seconds, frames: Of the takes that are kept.
         fps, units, ups, rigs: Takes that could be read, by Hz, metres per file unit, axis, and rig (see `rig_of`).
+        rig_examples: The first kept take of each rig.
         licences: Kept takes and their seconds by licence, "" for unknown.
         captions, captioned: Captions of kept takes; kept takes with one.
         covered: Coverage of the kept takes.
@@ -59,6 +60,7 @@ class Overview:
     units: Counter[float] = field(default_factory=Counter)
     ups: Counter[str] = field(default_factory=Counter)
     rigs: Counter[str] = field(default_factory=Counter)
+    rig_examples: dict[str, Line] = field(default_factory=dict)
     licences: dict[str, list[float]] = field(default_factory=dict)
     captions: int = 0
     captioned: int = 0
@@ -100,6 +102,7 @@ class Overview:
 
     def _keep(self, line: Line) -> None:
         seconds = float(line.get("seconds") or 0.0)
+        self.rig_examples.setdefault(rig_of(line), line)
         self.seconds += seconds
         self.frames += int(line.get("frames") or 0)
         self.captions += int(line["captions"])

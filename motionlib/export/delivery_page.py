@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from motionlib.export.delivery import VERDICTS, Line, Overview, Why, kind_of, rig_of, worst
+from motionlib.export.delivery import VERDICTS, Line, Overview, Why, kind_of, worst
+from motionlib.export.delivery_rigs import rigs
 from motionlib.export.delivery_takes import MarkedMotion, Take, chosen, read_takes
 from motionlib.export.delivery_text import duration, share, unit_name
 from motionlib.export.numbers import Card
@@ -21,11 +22,10 @@ from motionlib.ingest.coverage import LENGTH_BORDERS, SPEED_NAMES, Coverage, add
 from motionlib.ingest.deliveries import Delivery
 from motionlib.ingest.movement import SPEEDS, TURNS
 from motionlib.params import Ingest
-from motionlib.rig.mapping import map_clip
 
 PAGE = "index.html"
 MOST_LISTED = 5000  # files that the page lists; of more only those that are not accepted
-MOST_WORDS, MOST_RIGS = 30, 8
+MOST_WORDS = 30
 MOST_PROBLEMS = 50
 
 
@@ -35,16 +35,6 @@ class Shown(NamedTuple):
     row: Row
     verdict: str
     why_not: str
-
-
-class Rig(NamedTuple):
-    """A kind of rig: how many takes, how sure its mapping is, joints that take no part, its picture as a data URL."""
-
-    name: str
-    takes: int
-    confidence: str
-    extra: str
-    picture: str
 
 
 def pages(
@@ -83,7 +73,7 @@ def pages(
             lengths=_lengths(found.covered),
             lacks=lacks(found.covered if library is None else library + found.covered),
             adds=None if library is None else adds(library, found.covered),
-            rigs=_rigs(found, takes),
+            rigs=rigs(found, deliveries),
             licences=_licences(found),
             problems=list(problems[:MOST_PROBLEMS]),
             problem_count=len(problems),
@@ -137,7 +127,7 @@ def _cards(found: Overview) -> list[Card]:
         Card("Length", duration(found.seconds), "", f"{found.frames:,} frames"),
         Card("Frame rate", *_most(found.fps, lambda fps: f"{fps:g} Hz")),
         Card("Unit of length", *_most(found.units, unit_name)),
-        Card("Up", *_most(found.ups, str)),
+        Card("Axis that is up", *_most(found.ups, str)),
         Card("Captions", f"{found.captions:,}", "", f"{without:,} kept takes have none"),
         Card("Licences", str(len(found.licences)), "", f"{unknown:,.0f} kept takes have none"),
     ]
@@ -189,23 +179,6 @@ def _lengths(covered: Coverage) -> list[tuple[str, int, float]]:
     names.append(f"{borders[-1]} s and more")
     most = max(1, *covered.lengths)
     return [(name, count, round(count / most, 3)) for name, count in zip(names, covered.lengths, strict=True)]
-
-
-def _rigs(found: Overview, takes: Sequence[Take]) -> list[Rig]:
-    examples = {rig_of(take.line): take.clip for take in reversed(takes) if take.clip is not None}
-    ranked = sorted(found.rigs.items(), key=lambda item: (-item[1], item[0]))[:MOST_RIGS]
-    rigs = []
-    for name, count in ranked:
-        clip = examples.get(name)
-        if clip is None:
-            rigs.append(Rig(name, count, "", "", ""))
-            continue
-        mapping = map_clip(clip)
-        extra = ", ".join(mapping.extra[:12]) + (
-            f" and {len(mapping.extra) - 12} more" if len(mapping.extra) > 12 else ""
-        )
-        rigs.append(Rig(name, count, f"{mapping.overall:.2f}", extra, ""))
-    return rigs
 
 
 def _licences(found: Overview) -> list[tuple[str, int, str]]:

@@ -1,0 +1,48 @@
+"""The rigs of a delivery: how many takes each has, how sure its mapping to the canonical joints is, and a picture."""
+
+import base64
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from motionlib.export.delivery import Overview, rig_of
+from motionlib.export.delivery_takes import read_takes
+from motionlib.ingest.deliveries import Delivery
+from motionlib.rig.mapping import map_clip
+from motionlib.rig.picture import picture, telling_pose
+
+MOST_RIGS, MOST_EXTRA = 8, 12
+
+
+class Rig(NamedTuple):
+    """A kind of rig.
+
+    Attributes:
+        confidence: 0..1 of the least certain joint; None if no take of it could be mapped.
+        extra: Joints that take no part, as text. picture: PNG as a data URL, "" without.
+    """
+
+    name: str
+    takes: int
+    confidence: float | None = None
+    extra: str = ""
+    picture: str = ""
+
+
+def rigs(found: Overview, deliveries: Iterable[Delivery], pictures: bool = True) -> list[Rig]:
+    """The most frequent rigs, told by the first take of each."""
+    ranked = sorted(found.rigs.items(), key=lambda item: (-item[1], item[0]))[:MOST_RIGS]
+    examples = [found.rig_examples[name] for name, _ in ranked if name in found.rig_examples]
+    clips = {rig_of(take.line): take.clip for take in read_takes(deliveries, examples)}
+    shown = []
+    for name, count in ranked:
+        clip = clips.get(name)
+        if clip is None:
+            shown.append(Rig(name, count))
+            continue
+        mapping = map_clip(clip)
+        rest = len(mapping.extra) - MOST_EXTRA
+        extra = ", ".join(mapping.extra[:MOST_EXTRA]) + (f" and {rest} more" if rest > 0 else "")
+        png = picture(clip.skeleton, mapping, telling_pose(clip, mapping)) if pictures else b""
+        url = "data:image/png;base64," + base64.b64encode(png).decode("ascii") if png else ""
+        shown.append(Rig(name, count, mapping.overall, extra, url))
+    return shown
