@@ -14,6 +14,7 @@ from motionlib.cli.motions import convert
 from motionlib.cli.promotion import journal, lineage, models, promote, rollback
 from motionlib.cli.rig import rig
 from motionlib.cli.service import board, params
+from motionlib.cli.smpl import smpl
 from motionlib.cli.tokens import decode, encode, generate, reconstruct
 
 COMMANDS = (
@@ -33,6 +34,7 @@ COMMANDS = (
     lineage,
     leaderboard,
     fetch,
+    smpl,
     board,
     params,
 )
