@@ -1,9 +1,11 @@
 """Stage `ingest`: data/raw -> data/clips, reports/ingest."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from motionlib import params, supervision, tracking
 from motionlib.artifacts import BadArtifactError, write_report
+from motionlib.export import delivery_page
 from motionlib.ingest import library, report
 from motionlib.ingest.deliveries import find_deliveries
 from motionlib.ingest.survey import survey
@@ -20,7 +22,11 @@ def main() -> None:
     with tracking.run("ingest", config.model_dump()) as log:
         log.dataset("raw", RAW)
         made = library.bring_up_to_date(found, config, CLIPS)
-        write_report(REPORT, report.report(found, made))
+        summary = report.report(found, made)
+        page = delivery_page.pages(
+            "Library", made.lines(), config, deliveries=found.deliveries, problems=found.problems
+        )
+        write_report(REPORT, replace(summary, pictures=summary.pictures | page))
         log.artifacts(REPORT)
 
 

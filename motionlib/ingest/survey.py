@@ -43,6 +43,11 @@ class Survey:
         return sum(len(delivery.motions) for delivery in self.deliveries) + len(self.broken)
 
     @property
+    def problems(self) -> list[str]:
+        """What is wrong with captions and names, over all deliveries; none of it is fatal."""
+        return [problem for delivery in self.deliveries for problem in delivery.problems]
+
+    @property
     def byte_count(self) -> int:
         """Bytes of motion."""
         return sum(member.size for delivery in self.deliveries for member in delivery.motions)

@@ -21,7 +21,7 @@ ONE_KIND = {
     "motionlib/tokenizers/__init__.py": ("train_tokenizer", "encode_motion"),
     "motionlib/priors/__init__.py": ("train_prior",),
 }
-WHOLE = {"bundle": "motionlib/export"}  # templates of the page lie beside its code
+WHOLE = {"ingest": "motionlib/export", "bundle": "motionlib/export"}  # templates of pages lie beside their code
 
 
 def closure(file: str, found: set[str] | None = None) -> set[str]:
