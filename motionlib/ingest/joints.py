@@ -22,7 +22,7 @@ HUMANML3D_FPS = 20.0  # Hz; HumanML3D, README
 KIT_FPS = 12.5  # Hz; HumanML3D, README: 100 Hz, every eighth frame
 # Metres per unit of KIT-ML joints, whose bodies are scaled to one stature; TEMOS (Petrovich et al. 2022), 0.75 / 480.
 KIT_UNIT = 0.75 / 480
-KIT_LEG = (300.0, 700.0)  # units, hip to ankle; the published body has 441. Other sizes are someone else's unit
+KIT_LEG = (300.0, 700.0)  # units, hip to ankle; 449 in the published mean pose. Other sizes are someone else's unit
 MAX_FRAMES = 1 << 20  # 14 hours at 20 Hz
 MAX_VALUE = 1e6  # beyond it no unit of length makes a pose
 
@@ -45,7 +45,8 @@ def _smpl(kind: smpl.Kind) -> _Body:
 
 
 BODIES = {len(kind.joints): _smpl(kind) for kind in (smpl.BODY, smpl.SMPL, smpl.SMPLH, smpl.SMPLX)}
-KIT = _Body(ric.KIT_NAMES, ric.KIT_PARENTS, ric.KIT_DIRECTIONS, KIT_FPS, "root")
+# The published directions have the right side at +x and the toes at +z, which no body has; the data have it at -x.
+KIT = _Body(ric.KIT_NAMES, ric.KIT_PARENTS, ric.KIT_DIRECTIONS * [-1.0, 1.0, 1.0], KIT_FPS, "root")
 BODIES[len(KIT.names)] = KIT
 FEATURES = {ric.feature_groups(joints)["contacts"].stop: joints for joints in (22, 21)}  # 263 and 251
 

@@ -82,7 +82,7 @@ def kit_body(frames: int = 10) -> np.ndarray:
     lengths[[12, 13, 17, 18]] = 220.0
     joints = np.zeros((frames, 21, 3))
     for joint, parent in enumerate(ric.KIT_PARENTS[1:], start=1):
-        joints[:, joint] = joints[:, parent] + lengths[joint] * ric.KIT_DIRECTIONS[joint]
+        joints[:, joint] = joints[:, parent] + lengths[joint] * KIT.rest[joint]
     return joints
 
 
@@ -92,6 +92,18 @@ def test_kit_bodies_have_their_own_unit_and_rate():
     assert motion.skeleton.names == KIT.names
     np.testing.assert_allclose(positions(motion), kit_body(), atol=1e-9)
     assert read(kit_body() / 441 * 0.8).unit is None  # in metres already
+
+
+def test_a_kit_walk_turns_no_joint_upside_down_and_its_features_are_the_same_motion(golden: Path):
+    with np.load(golden / "kit_walk_70.npz") as made:
+        joints, features, recovered = made["joints"], made["features"], made["ric_joints"]
+    motion = read(joints)
+    assert motion.local_quat[:, 1:, 0].min() > np.cos(np.radians(60))  # half angles: nothing but the root turns far
+    names = list(motion.skeleton.names)
+    np.testing.assert_allclose(positions(motion)[:, [names.index(n) for n in KIT.names]], joints, atol=1.0)  # of 1700
+    same = read(features)
+    np.testing.assert_allclose(same.root_pos, recovered[:, 0], atol=0.01)
+    assert same.skeleton.names[0] == "root"
 
 
 def test_what_reads_as_motion_becomes_the_canonical_joints(tmp_path: Path):
