@@ -1,8 +1,9 @@
-"""How quickly BVH is read and judged: megabytes, frames and files per second on one core.
+"""How quickly BVH becomes joint positions and features, beside other readers: megabytes and frames per second.
 
     .venv/bin/python bench/bench_bvh.py [FOLDER]
 
-measures the files of a folder, or a take that it makes itself, beside `pybvh` where that is installed.
+measures the files of a folder, or a take that it makes itself. The same job for all: a file on disk, its text, world
+positions of all joints in all frames. `pybvh` and `bvhio` are measured where they are installed.
 """
 
 import argparse
@@ -13,15 +14,24 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from motionlib.artifacts import ClipInfo
-from motionlib.ingest import read_bvh, synthetic
+import numpy as np
+
+from motionlib.artifacts import Clip, ClipInfo
+from motionlib.body import kinematics
+from motionlib.body.skeleton import Skeleton
+from motionlib.ingest import RawMotion, read_bvh, synthetic
 from motionlib.ingest.captions import Label
 from motionlib.ingest.judge import judge
 from motionlib.ingest.source import Source
 from motionlib.ingest.survey import DEFAULTS
+from motionlib.normalize.batched import extract_all
+from motionlib.rig import geometry
+from motionlib.rig.canonical import canonical_joints
 
-REPEATS = 3  # the best counts
+REPEATS = 5  # the best counts
+SLOW_REPEATS = 1  # of bvhio, which takes seconds
 FRAMES = 10_000  # of the take made here: 31 joints, 96 channels
+FPS = 20.0  # Hz of the features
 
 
 def long_take(frames: int) -> bytes:
@@ -33,47 +43,91 @@ def long_take(frames: int) -> bytes:
     return "\n".join([head, f"Frames: {frames}", time_line, *many, ""]).encode()
 
 
-def measure(files: list[bytes]) -> dict[str, float]:
-    """Seconds to read and to judge all files, and what that is per megabyte, frame and file."""
-    read = min(_seconds(lambda: [read_bvh(data) for data in files]) for _ in range(REPEATS))
+def measure(paths: list[Path]) -> dict[str, float]:
+    """Seconds of each step over all files, and what they are per megabyte and frame."""
+    files = [path.read_bytes() for path in paths]
+    motions = [read_bvh(data) for data in files]
+    frames, megabytes = sum(len(motion.root_pos) for motion in motions), sum(map(len, files)) / 1e6
+    clips = [clip_of(motion) for motion in motions]
+    canonical = [canonical_joints(clip, FPS) for clip in clips]
     info = ClipInfo("x/x", "x/x.bvh", "x")
-    judged = min(
-        _seconds(lambda: [judge(Source("x.bvh", data), info, Label(), DEFAULTS) for data in files])
-        for _ in range(REPEATS)
-    )
-    frames = sum(len(read_bvh(data).root_pos) for data in files)
-    megabytes = sum(map(len, files)) / 1e6
+    seconds = {
+        "read": _seconds(lambda: [read_bvh(data) for data in files]),
+        "place": _seconds(lambda: [joints_of(motion) for motion in motions]),
+        "canonical": _seconds(lambda: [canonical_joints(clip, FPS) for clip in clips]),
+        "features": _seconds(lambda: extract_all(canonical)),
+        "judge": _seconds(lambda: [judge(Source("x.bvh", data), info, Label(), DEFAULTS) for data in files]),
+        "ours": _seconds(lambda: [joints_of(read_bvh(path.read_bytes())) for path in paths]),
+    }
+    whole = seconds["read"] + seconds["canonical"] + seconds["features"]
     return {
-        "files": len(files),
+        "files": len(paths),
         "megabytes": megabytes,
         "frames": frames,
-        "read_seconds": read,
-        "judge_seconds": judged,
-        "read_megabytes_per_second": megabytes / read,
-        "judge_frames_per_second": frames / judged,
-        "judge_files_per_second": len(files) / judged,
+        **{f"{step}_seconds": value for step, value in seconds.items()},
+        "read_megabytes_per_second": megabytes / seconds["read"],
+        "file_to_joints_frames_per_second": frames / seconds["ours"],
+        "file_to_features_frames_per_second": frames / whole,
+        "file_to_features_share_of_reading": seconds["read"] / whole,
+        "judge_frames_per_second": frames / seconds["judge"],
     }
 
 
-def theirs(files: list[bytes]) -> dict[str, float]:
-    """Seconds that pybvh takes to read the same files and turn their angles into quaternions, as we do."""
-    if importlib.util.find_spec("pybvh") is None:
-        return {}
+def compare(paths: list[Path], ours: float) -> dict[str, float]:
+    """Seconds that other readers take for positions, and how many times ours that is."""
+    found: dict[str, float] = {}
+    for name, positions, repeats in (("pybvh", pybvh, REPEATS), ("bvhio", bvhio, SLOW_REPEATS)):
+        if importlib.util.find_spec(name) is None:
+            print(f"{name} is not installed, so it is not measured")
+            continue
+        seconds = _seconds(lambda of=positions: [of(path) for path in paths], repeats)  # type: ignore[misc]
+        found |= {f"{name}_seconds": seconds, f"times_{name}": seconds / ours}
+    return found
+
+
+def joints_of(motion: RawMotion) -> np.ndarray:
+    """World positions (T, J, 3), file units."""
+    return kinematics.forward(motion.skeleton, motion.root_pos, motion.local_quat)
+
+
+def clip_of(motion: RawMotion) -> Clip:
+    """The take in metres, as ingest keeps it."""
+    unit = geometry.find_unit(motion) or 1.0
+    skeleton = Skeleton(motion.skeleton.names, motion.skeleton.parents, motion.skeleton.offsets * unit)
+    root_pos, local_quat = (motion.root_pos * unit).astype(np.float32), motion.local_quat.astype(np.float32)
+    return Clip(ClipInfo("x/x", "x/x.bvh", "x"), skeleton, root_pos, local_quat, motion.fps)
+
+
+def pybvh(path: Path) -> np.ndarray:
+    """World positions by pybvh."""
     import pybvh  # type: ignore[import-untyped]
 
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it guesses which way is up and says so
-        paths = [Path(folder) / f"{number}.bvh" for number in range(len(files))]
-        for path, data in zip(paths, files, strict=True):
-            path.write_bytes(data)
-        seconds = min(_seconds(lambda: [pybvh.read_bvh_file(path).to_quat() for path in paths]) for _ in range(REPEATS))
-    return {"pybvh_seconds": seconds, "pybvh_megabytes_per_second": sum(map(len, files)) / 1e6 / seconds}
+        positions: np.ndarray = pybvh.read_bvh_file(path).node_positions()
+    return positions
 
 
-def _seconds(act: Callable[[], object]) -> float:
-    start = time.process_time()
-    act()
-    return time.process_time() - start
+def bvhio(path: Path) -> np.ndarray:
+    """World positions by bvhio."""
+    import bvhio  # type: ignore[import-not-found]
+
+    root = bvhio.readAsHierarchy(str(path))
+    first, last = root.getKeyframeRange()
+    poses = []
+    for frame in range(first, last + 1):
+        root.loadPose(frame)
+        poses.append([joint.PositionWorld.to_tuple() for joint, _, _ in root.layout()])
+    return np.array(poses)
+
+
+def _seconds(act: Callable[[], object], repeats: int = REPEATS) -> float:
+    best = float("inf")
+    for _ in range(repeats):
+        start = time.process_time()
+        act()
+        best = min(best, time.process_time() - start)
+    return best
 
 
 def main() -> None:
@@ -81,8 +135,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, help="folder of .bvh files")
     folder = parser.parse_args().folder
-    files = [path.read_bytes() for path in sorted(folder.rglob("*.bvh"))] if folder else [long_take(FRAMES)]
-    for name, value in (measure(files) | theirs(files)).items():
+    with tempfile.TemporaryDirectory() as made:
+        paths = sorted(folder.rglob("*.bvh")) if folder else [Path(made) / "take.bvh"]
+        if not folder:
+            paths[0].write_bytes(long_take(FRAMES))
+        found = measure(paths)
+        found |= compare(paths, found["ours_seconds"])
+    for name, value in found.items():
         print(f"{name}: {value:.4g}")
 
 
