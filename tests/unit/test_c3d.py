@@ -196,9 +196,9 @@ def test_lying_headers_are_refused_at_once(lie: str):
     at, value, reason = HEADER_LIES[lie]
     data = bytearray(c3d(labels(), walk()))
     data[at : at + len(value)] = value
-    before = time.perf_counter()
+    before = time.process_time()
     error = refused(bytes(data))
-    assert time.perf_counter() - before < 0.1
+    assert time.process_time() - before < 0.1
     assert error.reason == reason, str(error)
 
 

@@ -426,9 +426,9 @@ LIES = {
 
 @pytest.mark.parametrize(("path", "value", "reason"), [(path, *lie) for path, lie in LIES.items()])
 def test_lies_are_refused_at_their_place_and_at_once(path: str, value: Any, reason: str):
-    data, before = _with({path: value}), time.perf_counter()
+    data, before = _with({path: value}), time.process_time()
     error = refused(data)
-    assert time.perf_counter() - before < 0.1
+    assert time.process_time() - before < 0.1
     assert error.reason == reason, str(error)
 
 
@@ -447,9 +447,9 @@ def test_bombs_are_refused_at_once():
     deep = json.dumps({"asset": {"version": "2.0"}}).encode()[:-1] + b',"x":' + b"[" * 50_000 + b"]" * 50_000 + b"}"
     far = leg().track(0, "translation", [0.0, 1e8], [[0, 0, 0], [0, 0, 1]]).text()
     for data, reason in ((nested, "too_large"), (deep, "too_deep"), (far, "too_large")):
-        before = time.perf_counter()
+        before = time.process_time()
         assert refused(data).reason == reason
-        assert time.perf_counter() - before < 0.1
+        assert time.process_time() - before < 0.1
 
 
 def test_a_small_file_whose_accessors_overlap_a_thousand_times_is_refused():
