@@ -26,6 +26,7 @@ ADVICE: dict[str, str] = {
     "companion_missing": "add the file that the message names beside it",
     "took_too_long": "cut it into shorter takes, or raise ingest.seconds_per_file",
     "reader_crashed": "export it again; if it stays so, send us the file",
+    "judging_failed": "send us the file: the fault is ours",
     "too_short": "leave it out, or lower ingest.min_seconds",
     "fps_doubtful": "state the true rate in the captions' column `fps`, or in a rig file",
     "units_doubtful": 'state the unit in a rig file: {"unit": 0.01} for centimetres',
