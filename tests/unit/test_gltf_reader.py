@@ -281,6 +281,62 @@ def test_a_skin_says_which_nodes_are_joints_and_where_they_are_at_rest():
     assert motion.skeleton.names == ("hips", "knee")
 
 
+def as_blender_exports(motion: RigMotion, seed: int) -> File:
+    """The motion below an armature in centimetres that is z up, each joint's frame turned at random, with a skin."""
+    draw, joints = np.random.default_rng(seed), motion.skeleton.joint_count
+    frames_of = rotations.normalise(draw.normal(size=(joints, 4)))
+    above = [frames_of[parent] if parent >= 0 else np.array([1.0, 0, 0, 0]) for parent in motion.skeleton.parents]
+    upright = rotations.from_euler(np.array([-np.pi / 2]), "X")  # what the armature does to z-up data
+    lying = rotations.inverse(upright)
+    nodes, rest = [], np.zeros((joints, 3))
+    for joint, parent in enumerate(motion.skeleton.parents):
+        rest[joint] = motion.skeleton.offsets[joint] + (rest[parent] if parent >= 0 else 0)
+        place = rotations.rotate(rotations.inverse(above[joint]), 100 * motion.skeleton.offsets[joint])
+        children = [child for child, up in enumerate(motion.skeleton.parents) if up == joint]
+        nodes.append(
+            {"name": motion.skeleton.names[joint], "translation": place.tolist()}
+            | ({"children": children} if children else {})
+        )
+    nodes.append(
+        {
+            "name": "Armature",
+            "children": [0, joints + 1],
+            "scale": [0.01] * 3,
+            "rotation": upright[[1, 2, 3, 0]].tolist(),
+        }
+    )
+    file = File(*nodes, {"name": "Body", "mesh": 0, "skin": 0})
+    bind = np.tile(np.eye(4), (joints, 1, 1))
+    bind[:, :3, :3] = rotations.to_matrix(rotations.multiply(np.tile(lying, (joints, 1)), frames_of))
+    bind[:, :3, 3] = rotations.rotate(lying, 100 * rest)
+    inverse = np.linalg.inv(bind).transpose(0, 2, 1).reshape(-1, 16)
+    file.document["skins"] = [{"joints": list(range(joints)), "inverseBindMatrices": file.accessor(inverse)}]
+    clock = file.accessor(frames(len(motion.root_pos)))
+    for joint in range(joints):
+        local = rotations.multiply(
+            rotations.multiply(rotations.inverse(above[joint]), motion.local_quat[:, joint]), frames_of[joint]
+        )
+        if not joint:
+            local = rotations.multiply(lying, local)
+        file.track(joint, "rotation", clock, local[:, [1, 2, 3, 0]])
+    return file.track(0, "translation", clock, rotations.rotate(lying, 100 * motion.root_pos))
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_rig_as_blender_exports_it_gives_the_motion_that_was_exported(seed: int):
+    raw = read_bvh(synthetic.bvh(synthetic.takes()[seed]))
+    metres = type(raw.skeleton)(raw.skeleton.names, raw.skeleton.parents, raw.skeleton.offsets * 0.01)
+    motion = RigMotion(metres, raw.root_pos * 0.01, raw.local_quat)
+    back = read_gltf(Source("take.glb", as_blender_exports(motion, seed).glb()))
+
+    assert sorted(back.skeleton.names) == sorted(metres.names)
+    order = [back.skeleton.names.index(name) for name in metres.names]
+    np.testing.assert_allclose(back.skeleton.offsets[order], metres.offsets, atol=1e-5)
+    np.testing.assert_allclose(back.root_pos, motion.root_pos, atol=1e-5)
+    np.testing.assert_allclose(np.abs((back.local_quat[:, order] * motion.local_quat).sum(-1)), 1.0, atol=1e-5)
+    assert back.remarks == ()
+
+
 @given(seed=st.integers(0, 2**16))
 def test_the_rest_pose_changes_no_position(seed: int):
     draw = np.random.default_rng(seed)
