@@ -3,9 +3,10 @@
 The canonical rest pose is that of CANONICAL_DIRECTIONS: upright, facing +z, arms hanging. A canonical joint is carried
 by the source joint whose rotation moves the bones that start there; `turn` is the constant rotation between the two.
 It follows from the rest pose where that is a pose of a person. Of many rigs it is none (every bone along its own x
-axis); there the bones say it, and the twist about them is what it is on average in the take: feet point ahead of the
-shins, elbows bend to the front, the hips lie across. Such rigs are built along their axes, so the average is snapped
-to the nearest one, which makes it a property of the rig and not of the take.
+axis); there the bones say it, and the twist about them is what it is on average in the take: knees and elbows bend
+about one axis, the hips lie across. Such rigs are built along their axes, so the average is snapped to the nearest one,
+and the joints of a limb have the same axes when it is stretched out; both make it a property of the rig and not of the
+take.
 """
 
 from collections.abc import Sequence
@@ -36,12 +37,18 @@ SAMPLED_FRAMES = 64  # of a take, evenly spaced, that vote about twist
 DOWN = 0.7  # cosine; the legs of a standing body point this much against the trunk, and its arms not up
 AHEAD = 0.3  # share of a foot's length by which its toes lie before the shin
 ALONG_AXIS = 0.985  # cosine (10 degrees) from which a bone counts as lying along an axis of its joint
-SNAP = 0.82  # cosine (35 degrees) from which an average counts as the axis it is nearest to
+SNAP = 0.75  # cosine (41 degrees) from which an average counts as the axis it is nearest to
+SAME = 0.34  # cosine (70 degrees) up to which what is seen agrees with how rigs are usually built
+SAME_TURN = 0.766  # the same for heads, hands and toes: cosine of half the angle (80 degrees)
+UNCLEAR = 0.05  # mean of unit vectors below which they tell no direction
 OPPOSED = 1e-6  # 1 + cosine below which two directions have no one shortest rotation
 X, Y, Z = np.eye(3)
+HEAD_UPRIGHT = np.array([np.sqrt(0.5), np.sqrt(0.5), 0.0, 0.0])  # the canonical neck points ahead, the head's axis up
 
 _J = {name: joint for joint, name in enumerate(CANONICAL_NAMES)}
 _ENDS = {"head": "spine3", "left_foot": "left_ankle", "right_foot": "right_ankle"}
+# The joint before each in a limb.
+_BEFORE = {"knee": "hip", "ankle": "knee", "foot": "ankle", "shoulder": "collar", "elbow": "shoulder", "wrist": "elbow"}
 _ENDS |= {f"{side}_wrist": f"{side}_elbow" for side in ("left", "right")}
 
 
@@ -98,7 +105,7 @@ def align(skeleton: Skeleton, mapping: Mapping, root_pos: ArrayLike, local_quat:
     root, local = np.asarray(root_pos), np.asarray(local_quat)
     frames = np.unique(np.linspace(0, len(root) - 1, SAMPLED_FRAMES).astype(int))
     positions, world = pose.world(skeleton, root[frames], rotations.normalise(local[frames]))
-    return Alignment(carrier, _from_take(places(positions, mapping), world[:, carrier]), posed=False)
+    return Alignment(carrier, _from_take(rest, places(positions, mapping), world[:, carrier]), posed=False)
 
 
 def is_posed(rest: FloatArray) -> bool:
@@ -134,25 +141,35 @@ def _from_rest(rest: FloatArray) -> FloatArray:
     return turn
 
 
-def _from_take(joints: FloatArray, world: FloatArray) -> FloatArray:
-    """Turns (22, 4) from frames of a take: canonical joints (S, 22, 3) and their carriers' rotations (S, 22, 4)."""
+def _from_take(rest: FloatArray, joints: FloatArray, world: FloatArray) -> FloatArray:
+    """Turns (22, 4) of a rig whose rest pose is none.
+
+    Args:
+        rest: (22, 3) canonical joints in it; bones are rigid, so their directions in their carriers' frames hold.
+        joints: (S, 22, 3) in frames of a take. world: (S, 22, 4) rotations of their carriers.
+    """
     back = rotations.inverse(world)
     turn = np.empty((CANONICAL_JOINTS, 4))
     for joint in _in_order():
         name, children = CANONICAL_NAMES[joint], CHILDREN[joint]
+        chained = _chained(name, rest, turn)
         if not children:
             base = _J[_ENDS[name]]
-            turns = rotations.multiply(back[:, joint], rotations.multiply(world[:, base], turn[base]))
-            turn[joint] = _snapped_rotation(mean_rotation(turns))
+            seen = mean_rotation(rotations.multiply(back[:, joint], rotations.multiply(world[:, base], turn[base])))
+            assert chained is not None
+            turn[joint] = chained if abs(seen @ chained) >= SAME_TURN else _snapped_rotation(seen)
             continue
-        bones = joints[:, list(children)] - joints[:, joint, None]
-        local = _unit(rotations.rotate(back[:, joint, None], bones).mean(axis=0))
+        bones = rest[list(children)] - rest[joint]
         if len(children) > 1:
-            turn[joint] = _kabsch(children, local)
+            turn[joint] = _kabsch(children, bones)
             continue
-        vote, meaning = _vote(name, joints, world, turn)
-        twist = _snapped(rotations.rotate(back[:, joint], vote).mean(axis=0), local[0])
-        turn[joint] = _frame(local[0], CANONICAL_DIRECTIONS[children[0]], twist, meaning)
+        bone, (vote, meaning) = _unit(bones[0]), _vote(name, joints, world, turn)
+        seen = rotations.rotate(back[:, joint], vote).mean(axis=0)
+        seen = seen - (seen @ bone) * bone
+        if chained is not None and _agrees(chained, meaning, seen):
+            turn[joint] = chained
+        else:
+            turn[joint] = _frame(bone, CANONICAL_DIRECTIONS[children[0]], _snapped(seen, bone), meaning)
     return turn
 
 
@@ -161,20 +178,49 @@ def _in_order() -> list[int]:
     return sorted(range(CANONICAL_JOINTS), key=lambda joint: (not CHILDREN[joint], joint))
 
 
+def _chained(name: str, rest: FloatArray, turn: FloatArray) -> FloatArray | None:
+    """Turn (4,) of a joint whose axes are those of the joint before it, stretched out: how rigs are usually built."""
+    side, _, part = name.partition("_")
+    if name == "head":
+        upright: FloatArray = rotations.multiply(turn[_J["neck"]], HEAD_UPRIGHT)
+        return upright
+    if part not in _BEFORE:
+        return None
+    joint = _J[name]
+    base: FloatArray = turn[_J[f"{side}_{_BEFORE[part]}"]]
+    if not CHILDREN[joint]:
+        return base
+    child = CHILDREN[joint][0]
+    return _swing(base, CANONICAL_DIRECTIONS[child], rest[child] - rest[joint], X)
+
+
+def _agrees(turn: FloatArray, meaning: FloatArray, seen: FloatArray) -> bool:
+    """Whether a turn lets a direction of the rest pose point where it is seen (3,), as far as that is clear at all."""
+    length = float(np.linalg.norm(seen))
+    return length < UNCLEAR or float(rotations.rotate(turn, meaning) @ seen) >= SAME * length
+
+
 def _vote(name: str, joints: FloatArray, world: FloatArray, turn: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """World vectors (S, 3) that tell a joint's twist, and which direction (3,) of the canonical rest pose they are."""
+    """World vectors (S, 3) that tell a joint's twist, and which direction (3,) of the canonical rest pose they are.
+
+    Legs and arms tell the axis of their hinge, which stays the same however much they bend; a foot that is stretched
+    tells none, so it has the knee's.
+    """
     side, _, part = name.partition("_")
     if part in ("hip", "knee"):
-        return _bone(joints, f"{side}_ankle", f"{side}_foot"), Z
+        shin, foot = _bone(joints, f"{side}_ankle", f"{side}_knee"), _bone(joints, f"{side}_ankle", f"{side}_foot")
+        return np.cross(_unit(shin), _unit(foot)), X
     if part == "ankle":
-        return _bone(joints, f"{side}_ankle", f"{side}_knee"), Y
+        knee = _J[f"{side}_knee"]
+        return rotations.rotate(rotations.multiply(world[:, knee], turn[knee]), X), X
     if part == "collar":
         return _bone(joints, "spine3", "neck"), X if side == "left" else -X
-    if part == "shoulder":
-        return _bone(joints, f"{side}_elbow", f"{side}_wrist"), Z
-    if part == "elbow":
-        upper = _J[f"{side}_shoulder"]
-        return rotations.rotate(rotations.multiply(world[:, upper], turn[upper]), Z), Z
+    if part in ("shoulder", "elbow"):
+        upper, lower = (
+            _bone(joints, f"{side}_shoulder", f"{side}_elbow"),
+            _bone(joints, f"{side}_elbow", f"{side}_wrist"),
+        )
+        return np.cross(_unit(upper), _unit(lower)), -X
     return _across(joints), X
 
 

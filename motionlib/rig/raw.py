@@ -1,5 +1,6 @@
 """What a reader gives of a file: motion in the file's own unit of length and with its own axes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,6 +24,7 @@ class RawMotion:
         remarks: Keys of `ingest.quality.REMARK`.
         unit: Metres per file unit where the format fixes it (glTF, AMASS: 1.0), else None: it is found from the body.
         up: `x`, `y`, `z` or with a minus where the format fixes which way is up, else "": found from the body.
+        notes: Details of remarks, by remark.
     """
 
     skeleton: Skeleton
@@ -33,3 +35,4 @@ class RawMotion:
     remarks: tuple[str, ...] = field(default=())
     unit: float | None = None
     up: str = ""
+    notes: Mapping[str, str] = field(default_factory=dict)
