@@ -46,7 +46,7 @@ def pages(
     library: Coverage | None = None,
     problems: Sequence[str] = (),
 ) -> dict[str, bytes]:
-    """The page `index.html` and its pictures, by file name.
+    """The page `index.html` and the picture `coverage.png`, by file name.
 
     Args:
         name: Of the delivery or library. lines: Of all its files (`ingest.lines.file_line`), gone through once.
@@ -82,8 +82,7 @@ def pages(
             table_script=Markup((HERE / "delivery.js").read_text(encoding="utf-8")),  # noqa: S704 - our own file
         )
     )
-    shown = {"coverage.png": pictures.coverage(found.covered), "reasons.png": pictures.reasons(_counts(found))}
-    return {PAGE: page.encode(), **shown}
+    return {PAGE: page.encode(), "coverage.png": pictures.coverage(found.covered)}
 
 
 def write(folder: Path, name: str, lines: Iterable[Line], settings: Ingest, **more: Any) -> Path:
@@ -185,10 +184,6 @@ def _licences(found: Overview) -> list[tuple[str, int, str]]:
     return [
         (name or "unknown", int(files), duration(seconds)) for name, (files, seconds) in sorted(found.licences.items())
     ]
-
-
-def _counts(found: Overview) -> dict[str, int]:
-    return {why.reason: why.files for why in found.why()}
 
 
 def _row(line: Line) -> list[Any]:
