@@ -20,7 +20,8 @@ FloatArray = NDArray[np.float64]
 RIGID = 1e-5  # of the longest bone; bones of one joint that part by less move as one (float32 noise is 1e-6)
 FLAT = 1e-3  # second singular value to the first below which bones lie on one line and fix no rotation
 ROUNDS = 30  # of fitting the common shape of a joint's bones; four or five are usual
-SETTLED = 1e-12  # change of that shape, relative to its size, at which it is found
+SAMPLED = 48  # frames, evenly spread, in which that shape is looked for
+SETTLED = 1e-10  # change of that shape, relative to its size, at which it is found
 
 
 class Posed(NamedTuple):
@@ -56,15 +57,17 @@ def pose(joints: ArrayLike, names: Sequence[str], parents: Sequence[int], rest: 
         raise ValueError(f"{len(names)} names, {len(parents)} parents, rest {rest.shape} for joints {positions.shape}")
     bone = bones(positions, parents)
     lengths = np.sqrt((bone * bone).sum(-1))
+    longest = float(lengths.mean(axis=0).max())
     tree = _Tree(names, len(positions))
     world = {0: tree.identity}
     for joint in range(len(names)):
         below = [child for child, parent in enumerate(parents) if parent == joint]
         real = [child for child in below if lengths[:, child].max() > SHORTEST_BONE * lengths.max()]
-        turn, shape = _fit(bone[:, real], lengths[:, real], rest[real], world[joint])
-        tree.turn(joint, rotations.multiply(rotations.inverse(world[joint]), turn))
+        local, turn, shape = _fit(bone[:, real], lengths[:, real], rest[real], world[joint])
+        tree.turn(joint, local)
         for place, child in enumerate(real):
-            world[child] = tree.hang(joint, child, bone[:, child], turn, shape[place], lengths.mean(axis=0).max())
+            seen = bone[:, child] if len(real) > 1 else None  # a bone alone lies where it should
+            world[child] = tree.hang(joint, child, seen, turn, shape[place], longest)
         for child in set(below) - set(real):
             world[child] = tree.hang(joint, child, None, turn, np.zeros(3), 1.0)
     stretch = np.abs(lengths - lengths.mean(axis=0)).max(axis=0)
@@ -82,8 +85,10 @@ class _Tree:
         self._offset = {names[0]: np.zeros(3)}
         self._parent = {names[0]: ""}
 
-    def turn(self, joint: int, local: FloatArray) -> None:
-        self._quat[self._given[joint]] = rotations.normalise(local)
+    def turn(self, joint: int, local: FloatArray | None) -> None:
+        """Give a joint its rotation (T, 4) in its parent's frame; None: it does not turn."""
+        if local is not None:
+            self._quat[self._given[joint]] = rotations.normalise(local)
 
     def hang(
         self, joint: int, child: int, bone: FloatArray | None, turn: FloatArray, offset: FloatArray, size: float
@@ -120,17 +125,26 @@ class _Tree:
         )
 
 
-def _fit(bone: FloatArray, lengths: FloatArray, rest: FloatArray, above: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """World rotation (T, 4) of a joint and the offsets (C, 3) of its C bones (T, C, 3) in its frame."""
+def _fit(
+    bone: FloatArray, lengths: FloatArray, rest: FloatArray, above: FloatArray
+) -> tuple[FloatArray | None, FloatArray, FloatArray]:
+    """Rotations (T, 4) of a joint in its parent's frame and in the world, and the offsets (C, 3) of its C bones.
+
+    Args:
+        bone: (T, C, 3) of positive length somewhere.
+        lengths: (T, C) of them.
+        rest: (C, 3) directions.
+        above: (T, 4) world rotation of the parent.
+    """
     shape = _directed(rest) * lengths.mean(axis=0)[:, None]
     if not len(shape):
-        return above, shape
+        return None, above, shape
     if len(shape) > 1:
         turn, found = _procrustes(bone, shape)
         if turn is not None:
-            return turn, found
-    seen = rotations.rotate(rotations.inverse(above), _filled(rotations.normalise(bone[:, 0])))
-    return rotations.multiply(above, _swing(shape[0], seen)), shape
+            return rotations.multiply(rotations.inverse(above), turn), turn, found
+    swing = _swing(shape[0], rotations.rotate(rotations.inverse(above), _filled(rotations.normalise(bone[:, 0]))))
+    return swing, rotations.multiply(above, swing), shape
 
 
 def _procrustes(bone: FloatArray, rest: FloatArray) -> tuple[FloatArray | None, FloatArray]:
@@ -138,13 +152,12 @@ def _procrustes(bone: FloatArray, rest: FloatArray) -> tuple[FloatArray | None, 
 
     Generalised Procrustes analysis (Gower 1975) without scaling, begun at the first frame and turned to the rest pose.
     """
-    shape = bone[0]
+    shape, some = bone[0], bone[:: -(-len(bone) // SAMPLED)]
     for _ in range(ROUNDS):
         values = np.linalg.svd(shape, compute_uv=False)
         if values[1] < FLAT * values[0] or not values[0] > 0:
             return None, rest
-        matrix = _kabsch(bone, shape)
-        mean = np.einsum("tji,tcj->ci", matrix, bone) / len(bone)
+        mean = np.einsum("tji,tcj->ci", _kabsch(some, shape), some) / len(some)
         change = np.abs(mean - shape).max()
         shape = mean
         if change < SETTLED * values[0]:
