@@ -71,27 +71,29 @@ def read_c3d(source: Source) -> RawMotion:
         message = f"{what} missing among {len(points.labels)} points" if what.startswith("all") else what
         raise BadMotionError("markers_only", f"{message}; solve a skeleton in your mocap software, export BVH or glTF")
     tracks: dict[int, FloatArray] = {}
-    filled = False
+    filled: list[str] = []
     for point in sorted({point for used in parts.values() for point in used}):
         tracks[point], gaps = _whole_track(points, point)
-        filled |= gaps
+        filled += [points.labels[point]] * gaps
     joints = np.stack([np.mean([tracks[point] for point in parts[joint]], axis=0) for joint in BODY], axis=1)
     names = tuple(BODY)
     posed = positions.pose(joints, names, _parents(), np.array([rest for _, rest in BODY.values()], dtype=np.float64))
-    remarks = {
-        "gaps_filled": filled,
-        "rotations_from_positions": True,
-        "parts_left_out": len(points.labels) > len(tracks),
+    notes = {
+        "gaps_filled": f"of {', '.join(filled)}" if filled else None,
+        "rotations_from_positions": "",
+        "parts_left_out": f"{len(points.labels) - len(tracks)} points" if len(points.labels) > len(tracks) else None,
     }
+    told_of = {remark: note for remark, note in notes.items() if note is not None}
     return RawMotion(
         skeleton=posed.skeleton,
         root_pos=posed.root_pos,
         local_quat=posed.local_quat,
         fps=points.fps,
         stretch=posed.stretch,
-        remarks=tuple(remark for remark, holds in remarks.items() if holds),
+        remarks=tuple(told_of),
         unit=_unit(points, joints),
         up=_up(points) or up_axis(joints, 0, names.index("head")),
+        notes=told_of,
     )
 
 

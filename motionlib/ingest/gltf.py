@@ -22,6 +22,7 @@ from motionlib.rig.raw import FloatArray, RawMotion
 # 31 joints at 30 Hz.
 MAX_EXPANSION, SMALL_MOTION = 4, 1_000_000
 _IDENTITY = np.array([1.0, 0.0, 0.0, 0.0])
+LISTED = 5  # names in a remark
 SAME_TURN = 1e-6  # rad; bind poses that are turned by less are not turned
 SQUARE = 1e-2  # how far the axes of a bind matrix may be from unit length and right angles, after scale
 
@@ -54,13 +55,19 @@ def read_gltf(source: Source) -> RawMotion:
     body = find_body(document, forest, moved)
     grid = find_grid(animation)
     _check_size(animation, grid, body)
-    remarks = {
-        "several_animations": sum(bool(one.tracks) for one in animations) > 1,
-        "keys_resampled": was_resampled(animation, grid),
-        "parts_left_out": body.left_out,
+    others = [one.name for one in animations if one.tracks and one is not animation]
+    notes = {
+        "several_animations": f"{animation.name!r} was taken; left are {_listed(others)}" if others else "",
+        "keys_resampled": f"read at {grid.fps:g} Hz" if was_resampled(animation, grid) else "",
+        "parts_left_out": _listed([forest.nodes[node].name for node in body.left_out]),
     }
     motion = _Builder(document, accessors, forest, animation, grid, body)
-    return motion.build(tuple(remark for remark, holds in remarks.items() if holds))
+    return motion.build({remark: note for remark, note in notes.items() if note})
+
+
+def _listed(names: list[str]) -> str:
+    """The first few names."""
+    return ", ".join(repr(name[:60]) for name in names[:LISTED]) + (" ..." if len(names) > LISTED else "")
 
 
 def _check_size(animation: Animation, grid: Grid, body: Body) -> None:
@@ -84,8 +91,8 @@ class _Builder:
         self._animation, self._grid, self._body = animation, grid, body
         self._poses: dict[int, _Pose] = {}
 
-    def build(self, remarks: tuple[str, ...]) -> RawMotion:
-        """The whole motion."""
+    def build(self, notes: dict[str, str]) -> RawMotion:
+        """The whole motion, with remarks and their details."""
         joints, nodes = self._body.joints, self._forest.nodes
         number = {node: joint for joint, node in enumerate(joints)}
         parents = (-1, *(number[nodes[node].parent] for node in joints[1:]))
@@ -106,9 +113,9 @@ class _Builder:
         offsets, local = _from_rest(self._rest_turns(parents), parents, offsets, local)
         names = _unique([nodes[node].name for node in joints])
         if names != tuple(nodes[node].name for node in joints):
-            remarks += ("names_made_unique",)
+            notes = notes | {"names_made_unique": ""}
         skeleton = Skeleton(names, parents, offsets)
-        return RawMotion(skeleton, root_pos, local, self._grid.fps, stretch, remarks, unit=1.0, up="y")
+        return RawMotion(skeleton, root_pos, local, self._grid.fps, stretch, tuple(notes), 1.0, "y", notes)
 
     def _pose(self, node: int, needs_scale: bool) -> _Pose:
         """A node over the frames; a scale that reaches no other node may be anything."""

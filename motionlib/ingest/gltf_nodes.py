@@ -120,10 +120,10 @@ class Forest:
 
 @dataclass(frozen=True, eq=False)
 class Body:
-    """The nodes of a body, its root first and parents before children, and whether others were left out."""
+    """The nodes of a body, its root first and parents before children, and those that were left out."""
 
     joints: tuple[int, ...]
-    left_out: bool
+    left_out: tuple[int, ...]
 
 
 def find_body(document: Document, forest: Forest, moved: Collection[int]) -> Body:
@@ -152,7 +152,7 @@ def find_body(document: Document, forest: Forest, moved: Collection[int]) -> Bod
     if len(crowd) > 1:
         raise _several(crowd, forest)
     left = set(moved).union(*groups) - set(forest.above(root)) - set(members)
-    return Body(tuple(members), bool(left))
+    return Body(tuple(members), tuple(sorted(left)))
 
 
 def uniform(scale: FloatArray, where: str) -> float:

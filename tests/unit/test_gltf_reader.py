@@ -251,7 +251,7 @@ def test_a_body_hangs_below_its_armature_and_controls_beside_it_are_left_out():
     assert motion.skeleton.names[0] == "Hips"
     assert motion.skeleton.joint_count == 11
     np.testing.assert_allclose(motion.root_pos[0], [0, 1, 3], atol=1e-7)
-    assert motion.remarks == ("parts_left_out",)
+    assert motion.notes == {"parts_left_out": "'ik_foot'"}
 
 
 def test_two_bodies_are_refused_by_name():
@@ -364,7 +364,7 @@ def test_the_longest_of_several_animations_is_taken():
     file.track(0, "translation", frames(5), [[0, 2, 0]] * 5, animation=1)
     motion = file.read()
     assert len(motion.root_pos) == 5
-    assert "several_animations" in motion.remarks
+    assert motion.notes == {"several_animations": "'long' was taken; left are 'take'"}
 
 
 def test_keys_on_some_frames_only_keep_their_rate():
