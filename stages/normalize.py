@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from motionlib import params, supervision, tracking
-from motionlib.artifacts import read_clips, write_report
+from motionlib.artifacts import leave_pandas_out, read_clips, write_report
 from motionlib.normalize import survey
+from motionlib.normalize.difference_library import with_modes
 from motionlib.normalize.library import normalize_library
 
 CLIPS, FEATURES, REPORT = Path("data/clips"), Path("data/features"), Path("reports/normalize")
@@ -17,10 +18,11 @@ def main() -> None:
     with tracking.run("normalize", config.model_dump()) as log:
         log.dataset("clips", CLIPS)
         done = normalize_library(library, config, FEATURES)
-        write_report(REPORT, survey.report(done, config.fps))
+        write_report(REPORT, with_modes(survey.report(done, config.fps), library))
         log.artifacts(REPORT)
 
 
 if __name__ == "__main__":
     supervision.watch_supervisor()
+    leave_pandas_out()
     main()
