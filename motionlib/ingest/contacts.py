@@ -14,7 +14,7 @@ FloatArray = NDArray[np.floating]
 BoolArray = NDArray[np.bool_]
 
 FEET = tuple(CANONICAL_NAMES.index(name) for name in ("left_ankle", "right_ankle", "left_foot", "right_foot"))
-FLOOR_QUANTILE = 0.1  # of the height of the lowest joint: feet stand on the floor at least that often
+FLOOR_QUANTILE = 0.25  # of the height of the lower foot: feet stand on the floor at least that often
 TOUCH = 0.05  # m above the floor a joint may be and touch it (Guo et al. and GMD use the same)
 CLEAR = 0.12  # m above the floor all joints must be to fly
 RESTS = 0.2  # of the median joint's speed; a joint slower than that is held by a stair, a bar or a seat

@@ -13,6 +13,7 @@ from motionlib.params import Judging
 FloatArray = NDArray[np.floating]
 
 UPSIDE_DOWN = -0.5  # median cosine of the trunk to the vertical
+HIGHEST = 3.5  # m the pelvis may go up and down: ladders and trampolines reach 2.5
 MOVED = 0.01  # m that some joint must go within a take
 FAR_FLOOR = -0.4  # m; the floor lies by most of a leg too low: the root stands at the origin, or in another unit
 
@@ -66,6 +67,8 @@ def _doubt_body(values: dict[str, float], settings: Judging, found: Findings) ->
     share = values["root_share"]
     if share > settings.root_high or (share < settings.root_low and values["floor"] < FAR_FLOOR):
         found.note("units_doubtful", f"the root goes {share:.3g} m where the standing foot under it goes 1 m")
+    elif values["height_range"] > HIGHEST:
+        found.note("units_doubtful", f"the pelvis goes up and down by {values['height_range']:.1f} m")
     if values["upright"] < UPSIDE_DOWN:
         found.note("upside_down", f"the trunk's cosine to the vertical is {values['upright']:.2f} in the median")
 

@@ -33,6 +33,7 @@ STRETCH_REFUSED = 0.05  # m; above it dropping the translation changes the motio
 LONGEST_BONE = 1.5  # m
 KEPT_SHARE = 0.5  # of a caption's span that must be in what is kept
 OFFSET_STEP = 1e-6  # m; offsets are rounded to it, so that takes of one body share one skeleton
+BROKEN = {"spikes", "pose_jumps", "root_jumps"}  # what looks like a wrong rate, too
 SAME_RATE = 0.001  # share by which a stated rate may differ from the file's without being news
 MEASURED_FPS = 30.0  # Hz about which measures are taken, by leaving out whole frames
 
@@ -115,7 +116,7 @@ def _verdict(found: Findings, facts: dict[str, float | int | str] | None = None)
 
 def _judge_motion(motion: RawMotion, info: ClipInfo, settings: Ingest, found: Findings, known_rate: bool) -> Judged:
     for remark in motion.remarks:
-        found.note(remark)
+        found.note(remark, motion.notes.get(remark, ""))
     unit = _check_body(motion, found)
     _check_time(motion, settings, found)
     facts: dict[str, float | int | str] = {
@@ -162,9 +163,9 @@ def _judge_take(
     clip = replace(clip, info=info, root_pos=_float32(kept.root), local_quat=_float32(kept.quat))
     step = max(1, round(clip.fps / MEASURED_FPS))
     sparse, fps = kept.joints[::step], clip.fps / step
-    values = measure_take(kept.joints, sparse, fps)
-    said = "" if known_rate else rate_doubt(values, clip.fps, settings.judging)
-    if said:
+    values = measure_take(kept.joints, clip.fps, sparse, fps)
+    said = rate_doubt(values, clip.fps, settings.judging)
+    if said and not known_rate and not BROKEN & set(found.messages):
         found.note("fps_doubtful", said)
     doubt(kept, values, settings.judging, found)
     _note_flips(clip, found)

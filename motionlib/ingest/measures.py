@@ -26,7 +26,7 @@ MEASURES: dict[str, tuple[str, str]] = {
     "contact_share": ("1", "share of the take in which some joint is within 5 cm of the floor"),
     "air_share": ("1", "share of the take in which every joint is 12 cm above the floor"),
     "air_longest": ("s", "longest stretch of that"),
-    "floor": ("m", "height of the floor in the file: the lowest tenth of the feet"),
+    "floor": ("m", "height of the floor in the file: the lower quartile of the lower foot"),
     "penetration": ("m", "largest depth of a joint below that floor"),
     "skate": ("m/s", "speed over the floor of the slowest joint that touches it, lower quartile"),
     "root_share": ("1", "way of the root per way of the standing foot under it; 1 in sound data, 0 on a treadmill"),
@@ -57,7 +57,7 @@ _J = {name: joint for joint, name in enumerate(CANONICAL_NAMES)}
 
 
 def measure(joints: FloatArray, fps: float) -> dict[str, float]:
-    """All MEASURES of (T, 22, 3) joints (metres, y up), but `jitter` and `toes_ahead`; T >= 2."""
+    """All MEASURES of (T, 22, 3) joints (metres, y up), but `jitter`, `pull` and `toes_ahead`; T >= 2."""
     held = contacts(joints, fps)
     cadence, length = rate.steps(joints, fps)
     air = _longest(held.flying) / fps
@@ -82,19 +82,25 @@ def measure(joints: FloatArray, fps: float) -> dict[str, float]:
         "cadence": cadence,
         "step": length,
         "fall": rate.fall(joints, fps, held),
-        "pull": rate.pull(joints, fps),
     }
 
 
-def measure_take(joints: FloatArray, sparse: FloatArray, fps: float) -> dict[str, float]:
+def measure_take(joints: FloatArray, own_fps: float, sparse: FloatArray, fps: float) -> dict[str, float]:
     """All MEASURES by name, NaN where the motion does not tell.
 
     Args:
         joints: (T, 22, 3) m at the take's own rate.
+        own_fps: Hz of that.
         sparse: (T', 22, 3) of them at about 30 Hz.
         fps: Hz of `sparse`.
     """
-    return {**measure(sparse, fps), "toes_ahead": toes_ahead(sparse.astype(np.float64)), "jitter": jitter(joints)}
+    pull = rate.pull(joints, own_fps)
+    return {
+        **measure(sparse, fps),
+        "toes_ahead": toes_ahead(sparse.astype(np.float64)),
+        "jitter": jitter(joints),
+        "pull": pull,
+    }
 
 
 def jitter(joints: FloatArray) -> float:

@@ -16,6 +16,7 @@ FloatArray = NDArray[np.floating]
 BoolArray = NDArray[np.bool_]
 
 ADDED = 3  # frames at an end, which a leap parts from the rest, that a tool has added
+ALLOWED = 6  # frames of spikes, however short the take is
 KEPT_SHARE = 0.5  # of a take that must be free of leaps
 
 
@@ -59,7 +60,7 @@ def _without_spikes(take: Take, steps: FloatArray, settings: Ingest, found: Find
         return take, False
     frames = sum(peak.width for peak in peaks)
     said = f"{len(peaks)} in {frames} of {len(take.root)} frames; {spikes.say(peaks)} (over {judging.spike_metres:g} m)"
-    if len(peaks) > judging.spike_count or frames > max(2, judging.spike_share * len(take.root)):
+    if len(peaks) > judging.spike_count or frames > max(ALLOWED, judging.spike_share * len(take.root)):
         found.note("spikes", f"{said}, more than can be repaired")
         return take, False
     found.note("spikes_removed", f"{said}; they were interpolated")

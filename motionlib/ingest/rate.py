@@ -16,6 +16,7 @@ FloatArray = NDArray[np.floating]
 
 GRAVITY = 9.81  # m/s^2
 SHORTEST_FLIGHT = 6  # frames, from which a parabola can be told
+PULL_SECONDS = 0.06  # s, over which heights are averaged, twice: less than half a flight of a run
 EDGE = 0.15  # of a flight at either end, in which its top may not lie: up and down again is a jump
 FIT = 0.01  # m; mean distance of a flight from its parabola
 RISE = 0.03  # m the body must go up and down within a flight
@@ -62,11 +63,20 @@ def fall(joints: FloatArray, fps: float, held: Contacts) -> float:
 
 
 def pull(joints: FloatArray, fps: float) -> float:
-    """Downward acceleration that 1 % of the frames exceed, as a share of gravity; weight alone gives at most 1."""
-    height = _smoothed(joints[..., 1] @ MASS)
-    if len(height) < 5:
+    """Downward acceleration that 1 % of the frames exceed, as a share of gravity; weight alone gives at most 1.
+
+    Args:
+        joints: (T, 22, 3) m at the take's own rate: flights of a tenth of a second must be in it.
+        fps: Hz.
+    """
+    width = max(3, round(PULL_SECONDS * fps))
+    height = joints[..., 1] @ MASS
+    if len(height) < 3 * width:
         return 0.0
-    return float(np.quantile(-np.diff(height, n=2), 0.99) * fps**2 / GRAVITY)
+    smooth = _smoothed(_smoothed(height, width), width)
+    lag = max(1, width // 2)
+    bend = smooth[2 * lag :] - 2 * smooth[lag:-lag] + smooth[: -2 * lag]
+    return float(np.quantile(-bend, 0.99) * (fps / lag) ** 2 / GRAVITY)
 
 
 def tempo(joints: FloatArray, fps: float) -> float:
@@ -99,10 +109,10 @@ def steps(joints: FloatArray, fps: float) -> tuple[float, float]:
     return fps / float(np.median(np.diff(changes)[far])), float(np.median(ways[far]))
 
 
-def _smoothed(track: FloatArray) -> FloatArray:
-    """Mean of five neighbouring frames, along time."""
-    if len(track) < 5:
+def _smoothed(track: FloatArray, width: int = 5) -> FloatArray:
+    """Mean of `width` neighbouring frames, along time."""
+    if len(track) < width:
         return track
     total = np.cumsum(np.concatenate([np.zeros_like(track[:1]), track]), axis=0)
-    smooth: FloatArray = (total[5:] - total[:-5]) / 5
+    smooth: FloatArray = (total[width:] - total[:-width]) / width
     return smooth
