@@ -166,10 +166,11 @@ def _track(accessors: Accessors, sampler: Item, path: str) -> Track:
 def _even_rate(keys: FloatArray, densest: FloatArray, gaps: FloatArray) -> float | None:
     """The rate on whose frames all keys lie, each on its own; None if there is no such rate."""
     rough = [1.0 / float(np.median(gaps)), 1.0 / float(gaps.min())]
-    if min(rough) > MAX_RATE:
+    if rough[0] > MAX_RATE:
         raise BadMotionError("bad_header", f"keys lie {gaps.min():.3g} s apart, which is above {MAX_RATE:g} Hz")
     span = float(densest[-1] - densest[0])
-    rough += [max(round(span * rate), 1) / span for rate in tuple(rough) if span > 0]
+    if span > 0:
+        rough.insert(0, (len(densest) - 1) / span)
     whole = [float(round(rate)) for rate in rough if round(rate) > 0]
     exact = [round(rate, 3) for rate in rough]
     candidates = [*whole, *(rate for rate in NTSC if abs(rate - rough[0]) < UNEVEN * rate), *exact, *rough]

@@ -373,6 +373,12 @@ def test_keys_on_some_frames_only_keep_their_rate():
     np.testing.assert_allclose(motion.root_pos[:, 2], [0, 1, 2, 3, 4], atol=1e-6)
 
 
+def test_a_long_take_keeps_its_rate_though_its_times_are_rounded_to_float32():
+    times = 2000 + np.arange(4001) / 240
+    motion = leg().track(0, "translation", times, np.zeros((4001, 3))).read()
+    assert (motion.fps, len(motion.root_pos), motion.remarks) == (240, 4001, ())
+
+
 def test_uneven_keys_are_read_at_a_common_rate_and_said_so():
     times = np.array([0.0, 0.013, 0.021, 0.05, 0.0617, 0.1])
     motion = leg().track(0, "translation", times, np.outer(times, [0, 0, 1])).read()
