@@ -176,8 +176,7 @@ def _frames(words: list[bytes], layout: _Layout, number: int, done: int) -> Floa
     for place in sorted(due, reverse=True):
         del numbers[place::width]
         width -= 1
-    rows = b"\n".join(b" ".join(numbers[i : i + width]) for i in range(0, len(numbers), width))
-    return read_rows(rows, width, done).values
+    return read_rows(b"\n".join(numbers), width, done).values
 
 
 def _misfit(words: list[bytes], due: dict[int, list[bytes]], width: int, done: int) -> BadMotionError:

@@ -42,18 +42,29 @@ def test_every_layout_gives_what_float_gives(block: tuple[bytes, int]):
 @example((b"0." + b"1" * 300 + b"\n" + b"0" * 300 + b"2\n", 1))
 def test_the_quick_way_and_the_strict_one_agree(block: tuple[bytes, int]):
     data, width = block
-    quick = text_numbers._by_line(data, width)
+    quick = text_numbers._converted(data)
     if quick is not None:
-        strict = text_numbers._by_token(data, width)
-        np.testing.assert_array_equal(quick.values, strict.values)
-        assert strict.rest == 0
+        np.testing.assert_array_equal(quick, text_numbers._by_token(data, width, 0))
 
 
-def test_rows_on_lines_of_their_own_take_the_quick_way():
-    for block in (b"1 2\n3 4\n", b"1 2 \n3 4 \n", b"1\t2\r\n3\t4", b" 1  2\n 3  4\n"):
-        rows = text_numbers._by_line(block, 2)
-        assert rows is not None, block
-        np.testing.assert_array_equal(rows.values, [[1, 2], [3, 4]])
+def test_plain_numbers_take_the_quick_way_in_any_layout():
+    for block in (b"1 2\n3 4\n", b"1 2 \n3 4 \n", b"1\t2\r\n3\t4", b" 1  2\n\n 3  4\n", b"1\f2\v3\r4"):
+        numbers = text_numbers._converted(block)
+        assert numbers is not None, block
+        np.testing.assert_array_equal(numbers, [1, 2, 3, 4])
+
+
+@pytest.mark.parametrize(
+    "word", ["nan", "-inf", "1e999", "x", "1,2", "0x10", "1_0", "\0", "1d5", '"1"', "#N/A", "null"]
+)
+def test_what_is_no_plain_number_never_takes_it(word: str):
+    assert text_numbers._converted(f"1 2 {word} 3\n".encode()) is None
+
+
+def test_blanks_of_any_length_hide_no_number():
+    far = b" " * (3 * CHUNK)
+    for block in (far + b"1 2", b"1" + far + b"2", b"1 2" + far):
+        np.testing.assert_array_equal(read_rows(block, 2).values, [[1, 2]])
 
 
 def test_rows_broken_over_lines_are_put_together_and_what_is_over_is_counted():
@@ -64,9 +75,8 @@ def test_rows_broken_over_lines_are_put_together_and_what_is_over_is_counted():
 
 def test_a_block_of_several_chunks_is_read_like_one(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(text_numbers, "CHUNK", 7)
-    values, rest = text_numbers._by_token(b"1 22 333\n4444 5555 6", 2)
-    np.testing.assert_array_equal(values, [[1, 22], [333, 4444], [5555, 6]])
-    assert rest == 0
+    for read in (text_numbers._converted, lambda block: text_numbers._by_token(block, 2, 0)):
+        np.testing.assert_array_equal(read(b"1 22 333\n4444 5555 6"), [1, 22, 333, 4444, 5555, 6])
 
 
 @pytest.mark.parametrize(
