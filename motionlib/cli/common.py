@@ -95,12 +95,12 @@ def load_array(path: Path) -> Any:
     """
     import numpy as np
 
+    from motionlib.ingest.arrays import read_array
+
     try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
+        array = read_array(path.read_bytes(), path.name, "fiu").copy()
+    except ValueError as error:
         raise ValueError(f"{path}: not a .npy array of numbers ({error})") from error
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
-        raise ValueError(f"{path}: expected an array of numbers")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise ValueError(f"{path}: frame {np.argwhere(~np.isfinite(array))[0][0]} holds a number that is not finite")
     return array
@@ -129,10 +129,15 @@ def read_clip(path: Path) -> "Clip":
 def read_joints(path: Path, fps: float | None) -> Taken:
     """Joints of a `.npy` (T, 22, 3), of `.npy` features (T, 263), or of any readable mocap at `fps` (None: its own).
 
-    A `.npy` file is taken to be at 20 Hz and is resampled too if another `fps` is asked for.
+    Such a `.npy` file is taken to be at 20 Hz and is resampled too if another `fps` is asked for; joints of SMPL
+    (24, 52, 55) and KIT-ML (21) are read as mocap.
     """
+    from motionlib.body.skeleton import CANONICAL_JOINTS
+
     if path.suffix.lower() == ".npy":
-        return _resampled(path, _joints_of_array(path, load_array(path)), fps)
+        array = load_array(path)
+        if array.shape[1:] in ((CANONICAL_JOINTS, 3), (FEATURE_DIMENSIONS,)):
+            return _resampled(path, _joints_of_array(path, array), fps)
     from motionlib.rig.canonical import canonical_joints
 
     clip = read_clip(path)

@@ -54,8 +54,6 @@ def _convert(source: Path, target: Path, fps: float | None, unit: str) -> dict[s
 def _convert_source(source: Path, target: Path, fps: float | None, unit: str) -> dict[str, object]:
     from motionlib.export.source import own_rig, save_source
 
-    if source.suffix.lower() == ".npy":
-        raise ValueError(f"{source}: joint positions have no skeleton of their own; leave --rig away")
     motion, rate = own_rig(read_clip(source), fps)
     names = save_source(target, motion, rate, "m" if unit == "m" else "cm")
     return _facts(target, len(motion.root_pos), rate, names)

@@ -206,7 +206,7 @@ def test_converting_to_a_format_is_said_by_the_suffix(take, suffix):
     [
         (lambda: Path("bad.bvh").write_text("HIERARCHY\nROOT a\n{\n"), ["convert", "bad.bvh", "o.npy"], r"bad\.bvh"),
         (lambda: Path("bad.npy").write_bytes(b"no array"), ["features", "bad.npy", "o.npy"], r"bad\.npy: not a \.npy"),
-        (lambda: np.save("j.npy", np.zeros((5, 21, 3))), ["features", "j.npy", "o.npy"], r"got \(5, 21, 3\)"),
+        (lambda: np.save("j.npy", np.zeros((5, 23, 3))), ["features", "j.npy", "o.npy"], r"float64 \(5, 23, 3\)"),
         (lambda: np.save("j.npy", np.full((5, 22, 3), np.nan)), ["features", "j.npy", "o.npy"], "frame 0 holds"),
         (
             lambda: np.save("j.npy", np.zeros((5, 22, 3))),
