@@ -4,11 +4,15 @@ import ast
 import hashlib
 import json
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple
 
 PACKAGE = Path(__file__).parent
+MEMORY = Path(".motionlib/sources.json")
+SETTLED_NS = 2_000_000_000  # ns; a file changed more recently may change again within its time stamp's step
 SKIPPED = {"__pycache__"}
 # They watch work, spread it or carry settings whose values count by themselves; none of them decides a result.
 APART = {"tracking", "progress", "supervision", "parallel", "params", "sources"}
@@ -45,20 +49,55 @@ def fingerprint(modules: Iterable[str], distributions: Iterable[str] = ("numpy",
         modules: Such as `motionlib.ingest.judge`; imports inside functions count too.
         distributions: Installed packages whose versions count, as far as they are there.
     """
-    trees: dict[str, str] = {}
+    known = _remembered()
+    found: dict[str, _Source] = {}
     open_modules = list(modules)
     while open_modules:
-        name = open_modules.pop()
-        file = _file(name)
-        if file is None or str(file) in trees:
-            continue
-        tree = ast.parse(file.read_bytes())
-        open_modules += _imported(tree)
-        trees[str(file)] = _meaning(tree)
-    parts = [f"{Path(file).relative_to(PACKAGE)} {trees[file]}" for file in sorted(trees)]
+        file = _file(open_modules.pop())
+        if file is not None and str(file) not in found:
+            found[str(file)] = source = _source(file, known)
+            open_modules += source.imports
+    if any(known.get(file) != source for file, source in found.items()):
+        _remember(known | found)
+    parts = [f"{Path(file).relative_to(PACKAGE)} {found[file].meaning}" for file in sorted(found)]
     parts += [f"{name} {_version(name)}" for name in distributions]
     parts.append(f"python {sys.version_info[0]}.{sys.version_info[1]}")
     return _sha256("\n".join(parts).encode())
+
+
+class _Source(NamedTuple):
+    """A file as it was when it was looked at: size and time, what it means, and the modules that it imports."""
+
+    size: int
+    changed: int
+    meaning: str
+    imports: list[str]
+
+
+def _source(file: Path, known: Mapping[str, _Source]) -> _Source:
+    status = file.stat()
+    before = known.get(str(file))
+    if before is not None and (before.size, before.changed) == (status.st_size, status.st_mtime_ns):
+        return before
+    tree = ast.parse(file.read_bytes())
+    imports = _imported(tree)
+    settled = time.time_ns() - status.st_mtime_ns > SETTLED_NS
+    return _Source(status.st_size, status.st_mtime_ns if settled else 0, _meaning(tree), imports)
+
+
+def _remembered() -> dict[str, _Source]:
+    try:
+        lines = json.loads(MEMORY.read_text(encoding="utf-8"))
+        return {file: _Source(*facts) for file, facts in lines.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}  # parsing everything again takes a third of a second
+
+
+def _remember(known: Mapping[str, _Source]) -> None:
+    MEMORY.parent.mkdir(parents=True, exist_ok=True)
+    part = MEMORY.with_suffix(".part")
+    part.write_text(json.dumps(known, sort_keys=True), encoding="utf-8")
+    part.replace(MEMORY)
 
 
 def _meaning(tree: ast.Module) -> str:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from motionlib import params, supervision, tracking
-from motionlib.artifacts import BadArtifactError, write_report
+from motionlib.artifacts import BadArtifactError, leave_pandas_out, write_report
 from motionlib.export import delivery_page
 from motionlib.ingest import library, report
 from motionlib.ingest.deliveries import find_deliveries
@@ -32,4 +32,5 @@ def main() -> None:
 
 if __name__ == "__main__":
     supervision.watch_supervisor()
+    leave_pandas_out()
     main()

@@ -11,7 +11,17 @@ from motionlib.artifacts.clips import ClipLibrary, library_fingerprints, read_cl
 from motionlib.artifacts.codes import CodeSet, CodeShape, read_codes, write_codes
 from motionlib.artifacts.feature_shards import FeatureClip, Item
 from motionlib.artifacts.features import FeatureSet, read_captions, read_features, write_features
-from motionlib.artifacts.files import MANIFEST, BadArtifactError, Float32, Int64, read_json, seal, unseal, write_json
+from motionlib.artifacts.files import (
+    MANIFEST,
+    BadArtifactError,
+    Float32,
+    Int64,
+    leave_pandas_out,
+    read_json,
+    seal,
+    unseal,
+    write_json,
+)
 from motionlib.artifacts.models import read_model, write_model
 from motionlib.artifacts.reports import Report, line_table, read_report, write_report
 from motionlib.artifacts.shards import digest_of
@@ -35,6 +45,7 @@ __all__ = [
     "Report",
     "TextTable",
     "digest_of",
+    "leave_pandas_out",
     "library_fingerprints",
     "line_table",
     "read_captions",

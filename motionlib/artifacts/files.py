@@ -1,6 +1,7 @@
 """JSON, manifests, flat rows and tables: what every artifact is made of."""
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -77,8 +78,24 @@ def read_rows(path: Path, width: int) -> Float32:
     return array
 
 
+class _NoPandas:
+    """Says to `import` that there is no pandas."""
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError(name)
+
+
+def leave_pandas_out() -> None:
+    """Keep pyarrow from loading pandas, of which nothing is used here, for a second at the first table of a process."""
+    finder = _NoPandas()
+    sys.meta_path.insert(0, finder)
+    pa.array([0])  # pyarrow looks once
+    sys.meta_path.remove(finder)
+
+
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read a Parquet file, or some columns of it; `pyarrow.parquet.read_table` loads pandas, which takes a second."""
+    """Read a Parquet file, or some columns of it; unlike pyarrow's own `read_table` it loads no pandas."""
     with pq.ParquetFile(path) as file:
         return file.read(columns=None if columns is None else list(columns))
 
