@@ -79,10 +79,11 @@ def _text(paths: tuple[Path, ...], found: dict[str, Any], library: "Coverage | N
     from motionlib.ingest.survey import survey
 
     name = ", ".join(str(path) for path in paths)
-    sums = overview(found["files"])
+    lines = _relative(found["files"], paths)
+    sums = overview(lines)
     known = rigs(sums, survey(paths).deliveries, pictures=False)
     sure = {rig.name: rig.confidence for rig in known if rig.confidence is not None}
-    return screen(name, sums, worst(found["files"]), library=library, sure=sure, problems=_problems(found))
+    return screen(name, sums, worst(lines), library=library, sure=sure, problems=_problems(found))
 
 
 def _problems(found: dict[str, Any]) -> list[str]:
@@ -108,7 +109,7 @@ def _write_page(
     page = delivery_page.write(
         folder,
         ", ".join(path.name for path in paths),
-        [{**line, "path": _inside(line["path"], paths)} for line in found["files"]],
+        _relative(found["files"], paths),
         settings,
         deliveries=survey(paths).deliveries,
         library=library,
@@ -118,10 +119,14 @@ def _write_page(
     click.echo(f"page: {page}", err=True)
 
 
-def _inside(path: str, paths: tuple[Path, ...]) -> str:
-    """A file's path from the folder in which its delivery lies: a page goes to others, who have another disk."""
-    root = next((one.parent for one in paths if Path(path).is_relative_to(one)), Path())
-    return Path(path).relative_to(root).as_posix()
+def _relative(files: list[Any], paths: tuple[Path, ...]) -> list[Any]:
+    """Lines with paths inside the delivery, or from its name on where there are several: the disk tells nobody else."""
+
+    def inside(path: Path) -> str:
+        given = next((one for one in paths if path.is_relative_to(one)), Path())
+        return path.relative_to(given if len(paths) == 1 and path != given else given.parent).as_posix()
+
+    return [{**line, "path": inside(Path(line["path"]))} for line in files]
 
 
 @click.group()

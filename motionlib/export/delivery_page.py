@@ -127,8 +127,8 @@ def _cards(found: Overview) -> list[Card]:
         Card("Frame rate", *_most(found.fps, lambda fps: f"{fps:g} Hz")),
         Card("Unit of length", *_most(found.units, unit_name)),
         Card("Axis that is up", *_most(found.ups, str)),
-        Card("Captions", f"{found.captions:,}", "", f"{without:,} kept takes have none"),
-        Card("Licences", str(len(found.licences)), "", f"{unknown:,.0f} kept takes have none"),
+        Card("Captions", f"{found.captions:,}", "", f"none for {without:,} of the kept"),
+        Card("Licences", str(len(found.licences)), "", f"none for {unknown:,.0f} of the kept"),
     ]
     return [card for card in cards if card.value]
 

@@ -76,7 +76,7 @@ def duration(seconds: float) -> str:
 
 def _facts(name: str, found: Overview, sure: Mapping[str, float]) -> list[str]:
     lines = [
-        f"{short_path(name, 48)}: {found.files:,} files, {found.hours:.2f} h and {found.frames:,} frames kept",
+        f"{short_path(name, 48)}: {found.files:,} files; {duration(found.seconds)} in {found.frames:,} frames kept",
         f"  files     {most(found.suffixes, str)}",
     ]
     if found.fps:
@@ -88,7 +88,7 @@ def _facts(name: str, found: Overview, sure: Mapping[str, float]) -> list[str]:
     licences = {licence or "UNKNOWN": files for licence, (files, _) in found.licences.items()}
     without = found.kept - found.captioned
     lines.append(f"  licences  {most(licences, str, 3) or '-'}")
-    lines.append(f"  captions  {found.captions:,}; {without:,} of {found.kept:,} kept takes have none")
+    lines.append(f"  captions  {found.captions:,}; none for {without:,} of {found.kept:,} kept takes")
     return lines
 
 
@@ -129,7 +129,7 @@ def _worst(lines: Sequence[Line]) -> list[str]:
 
 
 def _problems(problems: Sequence[str]) -> list[str]:
-    return [f"captions and names: {len(problems):,} problems, the first: {problems[0]}"] if problems else []
+    return [f"captions and names: {len(problems):,} not understood, the first: {problems[0]}"] if problems else []
 
 
 def _coverage(found: Overview, library: Coverage | None) -> list[str]:

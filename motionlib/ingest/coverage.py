@@ -181,7 +181,7 @@ def _actions(found: Coverage) -> Iterator[str]:
         yield "no take has a caption"
         return
     if without:
-        yield f"{without} of {found.takes} takes have no caption"
+        yield f"no caption for {without:,} of {found.takes:,} takes"
     missing = [word for word in EXPECTED if not found.words.get(word)]
     if found.captioned >= TOLD_FROM and missing:
         yield f"no caption speaks of: {_listed(missing)}"
@@ -192,7 +192,7 @@ def _lengths(found: Coverage) -> Iterator[str]:
         yield f"no take lasts {LENGTH_BORDERS[3]:g} s or longer"
     short = sum(found.lengths[:2])
     if 2 * short > found.takes:
-        yield f"{short} of {found.takes} takes are shorter than {LENGTH_BORDERS[1]:g} s"
+        yield f"{short:,} of {found.takes:,} takes are shorter than {LENGTH_BORDERS[1]:g} s"
 
 
 def _listed(words: list[str], most: int = 12) -> str:

@@ -63,7 +63,7 @@ def test_any_delivery_fits_on_one_screen(count, library):
 def test_the_screen_says_what_is_in_a_delivery_and_what_to_do():
     lines = [line("good"), line("cut", "quarantine", ["frame_count_mismatch"]), line("old", "repair", ["axes_turned"])]
     said = screen("monday", overview(lines), worst(lines), sure={"26 joints": 0.914})
-    assert "monday: 3 files, 0.00 h and 120 frames kept" in said
+    assert "monday: 3 files; 4 s in 120 frames kept" in said
     assert re.search(r"rate +30 Hz ×3", said)
     assert re.search(r"unit, up +cm ×3; +up y ×3", said)
     assert "26 joints (mapped, confidence 0.91) ×3" in said
@@ -167,6 +167,6 @@ def test_a_page_is_written_on_request_with_paths_that_mean_something_elsewhere(d
     done = run(delivery.resolve(), "--html", "page")
     assert done.exit_code == 0
     page = Path("page/index.html").read_text()
-    assert "monday/" in page
+    assert re.search(r'"\w+/\w+\.bvh"', page)
     assert str(tmp_path) not in page
     assert len(json.loads(Path("page/report.json").read_text())["files"]) == 3
