@@ -42,7 +42,7 @@ class Judging(Section):
     sink: PositiveFloat = Field(default=0.12, description="m; depth of a joint below the floor")
     floor: PositiveFloat = Field(default=0.15, description="m; height of the floor above or below that of the file")
     float_seconds: PositiveFloat = Field(default=1.0, description="s; nobody jumps that long")
-    pull: PositiveFloat = Field(default=1.5, description="of gravity; downward acceleration that 1 % exceed")
+    pull: PositiveFloat = Field(default=2.5, description="of gravity; downward acceleration that 1 % exceed")
     fall_low: PositiveFloat = Field(default=0.5, description="of gravity; free fall slower than this: rate too low")
     fall_high: PositiveFloat = Field(default=2.0, description="of gravity; free fall faster than this: rate too high")
     tempo_low: PositiveFloat = Field(default=0.3, description="Hz; limbs slower than this: rate too low")
@@ -62,6 +62,7 @@ class Judging(Section):
         default=0.7, le=1.0, description="share of turning points that must come at the same moment in both takes"
     )
     duplicate_place: PositiveFloat = Field(default=0.006, description="leg lengths; median distance of turning points")
+    duplicate_body: PositiveFloat = Field(default=0.01, description="leg lengths; that, before bodies are evened out")
     related_points: PositiveInt = Field(default=12, description="the same three for one motion on another body")
     related_agreement: PositiveFloat = Field(default=0.6, le=1.0, description="see duplicate_agreement")
     related_place: PositiveFloat = Field(default=0.0125, description="leg lengths; see duplicate_place")

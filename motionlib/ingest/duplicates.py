@@ -16,7 +16,7 @@ from motionlib.ingest.landmarks import fingerprint
 from motionlib.params import Judging
 
 IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
+FloatArray = NDArray[np.floating]
 
 NEIGHBOURS = 6  # rows that each row is paired with among those of its coarse key: bounds time and memory
 VOTES = 2  # keys that must agree on a pair of takes and on their shift in time,
@@ -51,6 +51,7 @@ class Match(NamedTuple):
         shift_s: Add it to a moment of the second take to find it in the first.
         timing_s: Median distance in time of partners, s.
         place: Median distance of partners in leg lengths, after each limb's median difference is taken away.
+        body: The same without taking it away: small if the bodies are one, too.
     """
 
     share: float
@@ -59,6 +60,7 @@ class Match(NamedTuple):
     shift_s: float
     timing_s: float
     place: float
+    body: float
 
 
 def settle(ids: Sequence[str], fingerprints: Sequence[IntArray], settings: Judging) -> Settled:
@@ -86,7 +88,8 @@ def settle(ids: Sequence[str], fingerprints: Sequence[IntArray], settings: Judgi
                 continue
             longer = max(landmarks.seconds(fingerprints[take]) for take in (one, other))
             share = found.shared_s / longer if longer else 1.0
-            reason = "duplicate" if same and share >= settings.duplicate_share else "overlaps"
+            whole = same and share >= settings.duplicate_share and found.body <= settings.duplicate_body
+            reason = "duplicate" if whole else "overlaps"
             reason = "mirrored_duplicate" if mirrored else reason
             _note(findings, other, reason, _sentence(ids[one], found, share))
             _join(first, one, other)
@@ -115,7 +118,7 @@ def match(one: IntArray, other: IntArray, shift: float, *, mirrored: bool = Fals
     count = int((paired & inside).sum())
     total = int(inside.sum() + other_inside.sum())
     if not count:
-        return Match(0.0, 0, max(end - start, 0.0), shift, float("inf"), float("inf"))
+        return Match(0.0, 0, max(end - start, 0.0), shift, float("inf"), float("inf"), float("inf"))
     difference = here.value[paired] - there.value[partner[paired]]
     return Match(
         share=min(1.0, 2 * count / total) if total else 0.0,
@@ -124,11 +127,12 @@ def match(one: IntArray, other: IntArray, shift: float, *, mirrored: bool = Fals
         shift_s=shift,
         timing_s=float(np.median(np.abs(apart[paired & inside]))),
         place=_spread(difference, kinds[paired]),
+        body=float(np.median(np.abs(difference))),
     )
 
 
 def _same(found: Match, settings: Judging) -> bool:
-    """One recording on one body."""
+    """One recording, if not on one body."""
     return (
         found.points >= settings.duplicate_points
         and found.share >= settings.duplicate_agreement
@@ -137,7 +141,7 @@ def _same(found: Match, settings: Judging) -> bool:
 
 
 def _related(found: Match, settings: Judging) -> bool:
-    """One recording, perhaps on another body or cleaned in another way."""
+    """One recording, perhaps cleaned in another way."""
     return (
         found.points >= settings.related_points
         and found.share >= settings.related_agreement
