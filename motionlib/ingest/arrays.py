@@ -25,6 +25,7 @@ MAX_DIRECTORY = 1 << 17  # bytes of a zip's directory
 MAX_INFLATED = 1 << 30  # bytes of one array, 1 GiB: an hour of SMPL-X at 120 Hz is half of it
 MAX_RATIO = 250  # inflated to packed, as in `containers`
 RATIO_FROM = 1 << 24  # bytes; smaller arrays may pack as well as they like: zeros do
+MAX_ITEM = 8  # bytes of a number; longer floats differ between machines
 NUMBERS = "biuf"  # kinds of NumPy types that are read as numbers
 TEXT = "SU"
 
@@ -103,6 +104,12 @@ def read_array(data: bytes, name: str, kinds: str = NUMBERS) -> NDArray[Any]:
         )
     flat = np.frombuffer(data, header.dtype, offset=header.start)
     return flat.reshape(header.shape, order="F" if header.fortran else "C")
+
+
+def as_floats(array: NDArray[Any]) -> NDArray[np.float64]:
+    """Numbers as float64; a signalling NaN stays one, quietly."""
+    with np.errstate(invalid="ignore"):
+        return array.astype(np.float64)
 
 
 class Npz:
@@ -189,9 +196,12 @@ def _dtype(descr: str, name: str) -> np.dtype[Any]:
     if descr.lstrip("<>=|")[0] not in "biufSU":
         raise BadMotionError("bad_header", f"{name}: type {descr!r} is neither numbers nor text")
     try:
-        return np.dtype(descr)
+        dtype = np.dtype(descr)
     except TypeError:
         raise BadMotionError("bad_header", f"{name}: no type {descr!r}") from None
+    if dtype.kind in NUMBERS and dtype.itemsize > MAX_ITEM:
+        raise BadMotionError("bad_header", f"{name}: numbers of {dtype.itemsize} bytes, at most {MAX_ITEM} are read")
+    return dtype
 
 
 def _shape(text: bytes, name: str) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motionlib.body import positions, ric, smpl
-from motionlib.ingest.arrays import read_array
+from motionlib.ingest.arrays import as_floats, read_array
 from motionlib.ingest.quality import BadMotionError
 from motionlib.ingest.source import Source
 from motionlib.ingest.upright import up_axis
@@ -68,7 +68,7 @@ def read_npy(source: Source) -> RawMotion:
         raise BadMotionError("no_frames", f"{source.name}: shape {array.shape}")
     if len(array) > MAX_FRAMES:
         raise BadMotionError("too_large", f"{source.name}: {len(array)} frames, at most {MAX_FRAMES} are read")
-    values = array.astype(np.float64)
+    values = as_floats(array)
     if array.ndim == 2:
         _check(values, source.name, [f"feature {i}" for i in range(array.shape[1])])
         joints = FEATURES[array.shape[1]]

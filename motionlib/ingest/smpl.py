@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from motionlib.body import smpl
 from motionlib.body.skeleton import Skeleton
-from motionlib.ingest.arrays import Npz
+from motionlib.ingest.arrays import Npz, as_floats
 from motionlib.ingest.quality import BadMotionError
 from motionlib.ingest.smpl_models import find_model
 from motionlib.ingest.source import Source
@@ -35,6 +35,7 @@ MAX_FRAMES = 1 << 20  # 2.4 hours at 120 Hz
 MAX_ANGLE = 1e3  # rad; beyond it a rotation vector is no pose
 MAX_PLACE = 1e5  # m
 MAX_BETAS = 400
+MAX_BETA = 1e3  # standard deviations; bodies lie within 5
 SAMPLED_FRAMES = 32  # in which it is looked which way is up
 PELVIS, HEAD = 0, 15
 
@@ -191,7 +192,7 @@ def _rows(archive: Npz, key: str, name: str, largest: float) -> FloatArray:
         raise BadMotionError("no_frames", f"{name}, {key}: shape {shape}")
     if shape[0] > MAX_FRAMES:
         raise BadMotionError("too_large", f"{name}, {key}: {shape[0]} frames, at most {MAX_FRAMES} are read")
-    rows = archive.array(key).reshape(shape).astype(np.float64)
+    rows = as_floats(archive.array(key).reshape(shape))
     good = np.abs(rows) < largest
     if not good.all():
         frame, column = np.argwhere(~good)[0]
@@ -205,10 +206,10 @@ def _betas(archive: Npz, name: str) -> FloatArray:
     """(B,); of one row per frame the mean, because a body keeps its shape."""
     if "betas" not in archive.keys:
         return np.zeros(0)
-    betas = archive.array("betas").astype(np.float64)
+    betas = as_floats(archive.array("betas"))
+    if betas.ndim and betas.shape[-1] > MAX_BETAS or not (np.abs(betas) < MAX_BETA).all():
+        raise BadMotionError("not_finite", f"{name}, betas: {betas.shape}, too many, not finite or beyond {MAX_BETA:g}")
     betas = betas.reshape(-1, betas.shape[-1]).mean(axis=0) if betas.ndim and betas.size else np.zeros(0)
-    if len(betas) > MAX_BETAS or not np.isfinite(betas).all():
-        raise BadMotionError("not_finite", f"{name}, betas: {len(betas)} numbers, not all finite or too many")
     return betas
 
 

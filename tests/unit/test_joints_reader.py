@@ -131,6 +131,7 @@ def test_what_reads_as_motion_becomes_the_canonical_joints(tmp_path: Path):
         (np.full((5, 263), np.inf), "not_finite"),
         (np.zeros((5, 22, 3), dtype=complex), "bad_header"),
         (np.zeros((5, 22, 3), dtype="U3"), "bad_header"),
+        (np.zeros((5, 22, 3), dtype=np.longdouble), "bad_header"),
     ],
 )
 def test_other_arrays_are_refused_with_the_reason(array: np.ndarray, reason: str):
@@ -148,6 +149,13 @@ def test_a_number_that_is_not_finite_is_named_by_frame_and_joint():
     rows[2, 66] = np.inf
     with pytest.raises(BadMotionError, match="frame 2: feature 66"):
         read(rows)
+
+
+def test_a_signalling_nan_is_refused_without_a_warning():
+    joints = bodies(22).astype("<f4")
+    joints.view("<u4")[3, 0, 0] = 0x7F800001
+    with pytest.raises(BadMotionError, match="frame 3: pelvis"):
+        read(joints)
 
 
 def test_no_bytes_are_an_empty_file():
