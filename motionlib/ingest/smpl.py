@@ -207,10 +207,9 @@ def _betas(archive: Npz, name: str) -> FloatArray:
     if "betas" not in archive.keys:
         return np.zeros(0)
     betas = as_floats(archive.array("betas"))
-    if betas.ndim and betas.shape[-1] > MAX_BETAS or not (np.abs(betas) < MAX_BETA).all():
+    if (betas.ndim and betas.shape[-1] > MAX_BETAS) or not (np.abs(betas) < MAX_BETA).all():
         raise BadMotionError("not_finite", f"{name}, betas: {betas.shape}, too many, not finite or beyond {MAX_BETA:g}")
-    betas = betas.reshape(-1, betas.shape[-1]).mean(axis=0) if betas.ndim and betas.size else np.zeros(0)
-    return betas
+    return betas.reshape(-1, betas.shape[-1]).mean(axis=0) if betas.ndim and betas.size else np.zeros(0)
 
 
 def _rate(archive: Npz, name: str) -> float | None:
