@@ -21,7 +21,7 @@ LIMBS = {
     "collar": ("collar", "clavicle", "shoulder"),
 }
 TRUNK = ("hip", "pelvis", "spine", "chest", "abdomen", "waist", "back", "torso", "neck", "head", "ab", "root")
-SHARED = 0.75  # of a skeleton's names; a first or last word that so many have is the rig's, not the joint's
+SHARED = 0.6  # of a skeleton's names; a first or last word that so many have is the rig's, not the joint's
 FEWEST = 10  # names, below which no word is taken for the rig's
 
 _PARTS = {part for parts in LIMBS.values() for part in parts}
