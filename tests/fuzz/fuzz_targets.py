@@ -20,6 +20,7 @@ from motionlib.ingest.quality import REMARK, REPAIR
 Target = Callable[[bytes], None]
 COMPANIONS = {".amc": "take.asf", ".gltf": "take.bin", ".glb": "take.bin"}
 UNIT_TOLERANCE = 1e-6  # of a quaternion's length
+LONGEST_MESSAGE = 2000  # letters; reports quote messages whole
 
 
 def targets() -> dict[str, Target]:
@@ -63,6 +64,8 @@ def check(motion: RawMotion) -> None:
     assert np.abs(lengths - 1.0).max() < UNIT_TOLERANCE, "a quaternion is not a unit one"
     assert 0 < motion.fps < np.inf
     assert set(motion.remarks) <= {*REMARK, *REPAIR}, motion.remarks
+    assert set(motion.notes) <= set(motion.remarks), motion.notes
+    assert all(len(note) < LONGEST_MESSAGE for note in motion.notes.values())
     assert motion.unit is None or 0 < motion.unit < np.inf
 
 
@@ -112,8 +115,8 @@ def _archive(suffix: str) -> Target:
 
 
 def _needs_message(error: Exception) -> None:
-    if not str(error):
-        raise AssertionError("an error without a message")
+    if not 0 < len(str(error)) < LONGEST_MESSAGE:
+        raise AssertionError(f"an error with a message of {len(str(error))} letters")
 
 
 def _memory() -> str | None:

@@ -238,7 +238,7 @@ def people(*groups: list[dict[str, Any]]) -> File:
     clock = file.accessor(frames(2))
     still = file.accessor([IDENTITY, IDENTITY])
     for node, item in enumerate(file.document["nodes"]):
-        if "Armature" not in item["name"]:
+        if item.get("name", "Armature") != "Armature":
             file.track(node, "rotation", clock, still)
     return file
 
@@ -265,6 +265,36 @@ def test_two_bodies_below_one_node_are_refused_by_name():
     everything = {"name": "RootNode", "children": [1, 12]}
     file = people([everything], person("A_", 1), person("B_", 12))
     assert refused(file.text()).reason == "several_bodies"
+
+
+def test_skins_of_two_bodies_are_refused_and_skins_of_one_are_one():
+    two = people(person("A_"), person("B_", 11), [{"mesh": 0, "skin": 0}, {"mesh": 1, "skin": 1}])
+    two.document["skins"] = [{"joints": list(range(11))}, {"joints": list(range(11, 22))}]
+    assert refused(two.text()).reason == "several_bodies"
+
+    dressed = people(person(), [{"mesh": 0, "skin": 0}, {"mesh": 1, "skin": 1}])
+    dressed.document["skins"] = [{"joints": list(range(11))}, {"joints": [1, 3, 4, 5, 6]}]
+    motion = dressed.read()
+    assert motion.skeleton.joint_count == 11
+    assert motion.skeleton.names[0] == "Hips"
+
+
+def test_joints_without_weights_are_joints_too():
+    """Some exporters list only the joints that move a mesh: the hips may be missing."""
+    file = people(person(), [{"mesh": 0, "skin": 0}])
+    file.document["skins"] = [{"joints": [1, 2, 3, 4, 5, 6, 7, 8, 9]}]
+    motion = file.read()
+    assert motion.skeleton.names[0] == "Hips"
+    assert motion.skeleton.joint_count == 11
+
+
+def test_a_prop_with_a_skin_of_its_own_is_left_out_and_named():
+    sword = [{"name": "sword", "children": [12]}, {"name": "tip", "translation": [0, 1, 0]}]
+    file = people(person(), sword, [{"mesh": 0, "skin": 0}, {"mesh": 1, "skin": 1}])
+    file.document["skins"] = [{"joints": list(range(11))}, {"joints": [11, 12]}]
+    motion = file.read()
+    assert motion.skeleton.joint_count == 11
+    assert motion.notes == {"parts_left_out": "'sword', 'tip'"} | motion.notes
 
 
 def test_a_skin_says_which_nodes_are_joints_and_where_they_are_at_rest():
