@@ -74,12 +74,13 @@ class _Found:
         """A list of ids; one that names no motion at all is no list."""
         ids = dict.fromkeys(line.strip() for line in data.decode("utf-8", "replace").splitlines() if line.strip())
         known = named_in(name, ids, self._motions)
-        if not known:
+        repeated = named_in(name, ids.keys() - known.keys(), self._left_out)
+        if not known and not repeated:
             self.no_lists.add(name)
             return
         for motion in known.values():
             self._splits.setdefault(motion, set()).add(split)
-        lost = len(ids) - len(known) - len(named_in(name, ids.keys() - known.keys(), self._left_out))
+        lost = len(ids) - len(known) - len(repeated)
         if lost:
             self.problems.append(f"{name}: {lost} of {len(ids)} names have no motion in the delivery")
 

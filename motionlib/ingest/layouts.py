@@ -100,12 +100,14 @@ def split_files(names: Iterable[str], texts: Mapping[str, object]) -> dict[str, 
 def named_in(split_file: str, ids: Iterable[str], motions: Iterable[str]) -> dict[str, str]:
     """Motion file by each of the `ids` of a list that is a stem, or a path without suffix, in its folder or below."""
     folder = posixpath.dirname(split_file)
-    inside = [name for name in motions if not folder or name.startswith(folder + "/")]
+    inside = f"{folder}/" if folder else ""
     wanted = set(ids)
     found: dict[str, str] = {}
-    for name in inside:
+    for name in motions:
+        if not name.startswith(inside):
+            continue
         stem = _stem(name)
-        for key in (posixpath.basename(stem), posixpath.relpath(stem, folder or "."), name):
+        for key in (posixpath.basename(stem), stem[len(inside) :], name):
             if key in wanted:
                 found.setdefault(key, name)
     return found
