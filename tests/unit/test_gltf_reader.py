@@ -5,6 +5,8 @@ import json
 import math
 import struct
 import time
+import zipfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from motionlib.export import gltf as writer
 from motionlib.export.rig import RigMotion
 from motionlib.ingest import READERS, synthetic
 from motionlib.ingest.bvh import read_bvh
+from motionlib.ingest.deliveries import open_delivery
 from motionlib.ingest.gltf import read_gltf
 from motionlib.ingest.quality import BadMotionError
 from motionlib.ingest.source import Source
@@ -478,6 +481,15 @@ def test_the_buffers_of_a_file_are_those_that_begin_like_it_or_else_all_of_its_f
     companions = READERS[".gltf"].companions
     assert companions("a/walk.gltf", names) == ["a/walk.bin"]
     assert companions("a/odd.gltf", names) == ["a/run.bin", "a/walk.bin"]
+
+
+def test_a_delivery_hands_the_buffer_over(tmp_path: Path):
+    file = leg().track(0, "translation", frames(2), [[0, 0, 0], [0, 0, 1]])
+    with zipfile.ZipFile(tmp_path / "studio.zip", "w") as archive:
+        archive.writestr("a/take.gltf", file.text("take.bin"))
+        archive.writestr("a/take.bin", file.data)
+    ((_, _, source),) = open_delivery(tmp_path / "studio.zip").read()
+    assert len(read_gltf(source).root_pos) == 2
 
 
 def _with(change: dict[str, Any]) -> bytes:

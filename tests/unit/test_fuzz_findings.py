@@ -1,0 +1,50 @@
+"""Inputs that fuzzing found, each once a crash: now refused by reason, or read."""
+
+import json
+
+import numpy as np
+import pytest
+
+from motionlib.ingest import READERS, BadMotionError, RawMotion, Source
+
+
+def read(suffix: str, data: bytes) -> RawMotion:
+    return READERS[suffix].read(Source(f"take{suffix}", data))
+
+
+def test_a_gltf_whose_only_moved_node_is_a_skinned_mesh():
+    """Was an IndexError: a mesh that a skin moves is no joint, so none was left."""
+    document = {
+        "asset": {"version": "2.0"},
+        "nodes": [{"mesh": 0, "skin": 0}],
+        "skins": [{"joints": [0]}],
+        "buffers": [
+            {
+                "uri": "data:application/octet-stream;base64,AAAAAAAAgD8AAAAAAAAAAAAAAAAAAAAAAAAAAAAAgD8=",
+                "byteLength": 32,
+            }
+        ],
+        "bufferViews": [{"buffer": 0, "byteLength": 8}, {"buffer": 0, "byteOffset": 8, "byteLength": 24}],
+        "accessors": [
+            {"bufferView": 0, "componentType": 5126, "count": 2, "type": "SCALAR"},
+            {"bufferView": 1, "componentType": 5126, "count": 2, "type": "VEC3"},
+        ],
+        "animations": [
+            {
+                "samplers": [{"input": 0, "output": 1}],
+                "channels": [{"sampler": 0, "target": {"node": 0, "path": "translation"}}],
+            }
+        ],
+    }
+    assert read(".gltf", json.dumps(document).encode()).skeleton.joint_count == 1
+
+
+def test_a_signalling_nan_in_an_array_is_refused_without_a_warning():
+    """Was a RuntimeWarning of the cast to float64."""
+    joints = np.zeros((4, 22, 3), dtype="<f4")
+    joints.view("<u4")[2, 3, 1] = 0x7F800001
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (4, 22, 3), }"
+    data = b"\x93NUMPY\x01\x00" + (len(header) + 1).to_bytes(2, "little") + header + b"\n" + joints.tobytes()
+    with pytest.raises(BadMotionError) as caught:
+        read(".npy", data)
+    assert caught.value.reason == "not_finite"
