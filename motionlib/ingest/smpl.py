@@ -60,7 +60,7 @@ def read_smpl(source: Source) -> RawMotion:
     """
     take = read_take(source.data, source.name)
     rest, remarks = rest_joints(take, source.body_models)
-    rate = source.fps or take.fps
+    rate = take.fps or source.fps  # where both speak, the judge weighs them
     if rate is None:
         rate, remarks = VIDEO_FPS if take.kind is smpl.SMPL else AMASS_FPS, (*remarks, "fps_assumed")
     if take.trans is None:
