@@ -9,9 +9,8 @@ and the joints of a limb have the same axes when it is stretched out; both make 
 take.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import permutations, product
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +25,7 @@ from motionlib.body.skeleton import (
 )
 from motionlib.rig import pose
 from motionlib.rig.mapping import Mapping
+from motionlib.rig.turns import frame, kabsch, mean_rotation, snapped, snapped_rotation, swing, unit
 
 FloatArray = NDArray[np.float64]
 
@@ -36,12 +36,9 @@ CHILDREN = tuple(
 SAMPLED_FRAMES = 64  # of a take, evenly spaced, that vote about twist
 DOWN = 0.7  # cosine; the legs of a standing body point this much against the trunk, and its arms not up
 AHEAD = 0.3  # share of a foot's length by which its toes lie before the shin
-ALONG_AXIS = 0.985  # cosine (10 degrees) from which a bone counts as lying along an axis of its joint
-SNAP = 0.75  # cosine (41 degrees) from which an average counts as the axis it is nearest to
 SAME = 0.34  # cosine (70 degrees) up to which what is seen agrees with how rigs are usually built
 SAME_TURN = 0.766  # the same for heads, hands and toes: cosine of half the angle (80 degrees)
 UNCLEAR = 0.4  # length of the mean of directions below which they speak against nothing
-OPPOSED = 1e-6  # 1 + cosine below which two directions have no one shortest rotation
 X, Y, Z = np.eye(3)
 HEAD_UPRIGHT = np.array([np.sqrt(0.5), np.sqrt(0.5), 0.0, 0.0])  # the canonical neck points ahead, the head's axis up
 
@@ -98,44 +95,60 @@ def align(skeleton: Skeleton, mapping: Mapping, root_pos: ArrayLike, local_quat:
         skeleton: J joints. mapping: of it.
         root_pos: (T, 3) of a take. local_quat: (T, J, 4) of it; only some frames are looked at.
     """
-    carrier = carriers(skeleton, mapping)
-    rest = places(pose.rest(skeleton), mapping)
-    if is_posed(rest):
-        return Alignment(carrier, _from_rest(rest), posed=True)
+    offsets, share = skeleton.offsets.tobytes(), mapping.share.tobytes()
+    carrier, rest, turn = _of_rig(skeleton.names, skeleton.parents, offsets, mapping.first, mapping.second, share)
+    if turn is not None:
+        return Alignment(carrier, turn, posed=True)
     root, local = np.asarray(root_pos), np.asarray(local_quat)
     frames = np.unique(np.linspace(0, len(root) - 1, SAMPLED_FRAMES).astype(int))
     positions, world = pose.world(skeleton, root[frames], rotations.normalise(local[frames]))
     return Alignment(carrier, _from_take(rest, places(positions, mapping), world[:, carrier]), posed=False)
 
 
+@lru_cache(maxsize=128)
+def _of_rig(
+    names: tuple[str, ...],
+    parents: tuple[int, ...],
+    offsets: bytes,
+    first: tuple[int, ...],
+    second: tuple[int, ...],
+    share: bytes,
+) -> tuple[tuple[int, ...], FloatArray, FloatArray | None]:
+    """What depends on the rig only: carriers, rest positions (22, 3) and, if these are a person's, the turns."""
+    skeleton = Skeleton(names, parents, np.frombuffer(offsets).reshape(-1, 3))
+    mapping = Mapping(first, second, np.frombuffer(share))
+    rest = places(pose.rest(skeleton), mapping)
+    return carriers(skeleton, mapping), rest, _from_rest(rest) if is_posed(rest) else None
+
+
 def is_posed(rest: FloatArray) -> bool:
     """Whether rest positions (22, 3) are a person's: legs below the trunk, toes ahead, arms anywhere but up."""
-    trunk = _unit(_bone(rest, "pelvis", "neck"))
+    trunk = unit(_bone(rest, "pelvis", "neck"))
     across = _across(rest)
-    forward = _unit(np.cross(across, trunk))
+    forward = unit(np.cross(across, trunk))
     for side in ("left", "right"):
-        leg = _unit(_bone(rest, f"{side}_hip", f"{side}_ankle"))
-        toes = _unit(_bone(rest, f"{side}_ankle", f"{side}_foot"))
-        arm = _unit(_bone(rest, f"{side}_shoulder", f"{side}_elbow"))
+        leg = unit(_bone(rest, f"{side}_hip", f"{side}_ankle"))
+        toes = unit(_bone(rest, f"{side}_ankle", f"{side}_foot"))
+        arm = unit(_bone(rest, f"{side}_shoulder", f"{side}_elbow"))
         if not (leg @ trunk < -DOWN and toes @ forward > AHEAD and arm @ trunk < DOWN):
             return False
-    hips, shoulders = (_unit(_bone(rest, f"right_{part}", f"left_{part}")) for part in ("hip", "shoulder"))
+    hips, shoulders = (unit(_bone(rest, f"right_{part}", f"left_{part}")) for part in ("hip", "shoulder"))
     return bool(hips @ shoulders > DOWN)
 
 
 def _from_rest(rest: FloatArray) -> FloatArray:
     """Turns (22, 4) of a rig whose rest positions (22, 3) are a pose of a person."""
-    heading = _frame(_across(rest), X, _bone(rest, "pelvis", "neck"), Y)
+    heading = frame(_across(rest), X, _bone(rest, "pelvis", "neck"), Y)
     turn = np.empty((CANONICAL_JOINTS, 4))
     for joint, children in enumerate(CHILDREN):
         name = CANONICAL_NAMES[joint]
         in_limb = name.endswith(("knee", "ankle", "elbow"))
         base = turn[CANONICAL_PARENTS[joint]] if in_limb else heading
         if len(children) > 1:
-            turn[joint] = _kabsch(children, rest[list(children)] - rest[joint])
+            turn[joint] = kabsch(children, rest[list(children)] - rest[joint])
         elif children:
             sideways = Z if name.endswith(("collar", "shoulder", "elbow")) else X
-            turn[joint] = _swing(base, CANONICAL_DIRECTIONS[children[0]], rest[children[0]] - rest[joint], sideways)
+            turn[joint] = swing(base, CANONICAL_DIRECTIONS[children[0]], rest[children[0]] - rest[joint], sideways)
         else:
             turn[joint] = heading if name == "head" else turn[CANONICAL_PARENTS[joint]]
     return turn
@@ -157,19 +170,19 @@ def _from_take(rest: FloatArray, joints: FloatArray, world: FloatArray) -> Float
             base = _J[_ENDS[name]]
             seen = mean_rotation(rotations.multiply(back[:, joint], rotations.multiply(world[:, base], turn[base])))
             assert chained is not None
-            turn[joint] = chained if abs(seen @ chained) >= SAME_TURN else _snapped_rotation(seen)
+            turn[joint] = chained if abs(seen @ chained) >= SAME_TURN else snapped_rotation(seen)
             continue
         bones = rest[list(children)] - rest[joint]
         if len(children) > 1:
-            turn[joint] = _kabsch(children, bones)
+            turn[joint] = kabsch(children, bones)
             continue
-        bone, (vote, meaning) = _unit(bones[0]), _vote(name, joints, world, turn)
+        bone, (vote, meaning) = unit(bones[0]), _vote(name, joints, world, turn)
         seen = rotations.rotate(back[:, joint], vote).mean(axis=0)
         seen = seen - (seen @ bone) * bone
         if chained is not None and _agrees(chained, meaning, seen):
             turn[joint] = chained
         else:
-            turn[joint] = _frame(bone, CANONICAL_DIRECTIONS[children[0]], _snapped(seen, bone), meaning)
+            turn[joint] = frame(bone, CANONICAL_DIRECTIONS[children[0]], snapped(seen, bone), meaning)
     return turn
 
 
@@ -191,7 +204,7 @@ def _chained(name: str, rest: FloatArray, turn: FloatArray) -> FloatArray | None
     if not CHILDREN[joint]:
         return base
     child = CHILDREN[joint][0]
-    return _swing(base, CANONICAL_DIRECTIONS[child], rest[child] - rest[joint], X)
+    return swing(base, CANONICAL_DIRECTIONS[child], rest[child] - rest[joint], X)
 
 
 def _agrees(turn: FloatArray, meaning: FloatArray, seen: FloatArray) -> bool:
@@ -209,7 +222,7 @@ def _vote(name: str, joints: FloatArray, world: FloatArray, turn: FloatArray) ->
     side, _, part = name.partition("_")
     if part in ("hip", "knee"):
         shin, foot = _bone(joints, f"{side}_ankle", f"{side}_knee"), _bone(joints, f"{side}_ankle", f"{side}_foot")
-        return np.cross(_unit(shin), _unit(foot)), X
+        return np.cross(unit(shin), unit(foot)), X
     if part == "ankle":
         knee = _J[f"{side}_knee"]
         return rotations.rotate(rotations.multiply(world[:, knee], turn[knee]), X), X
@@ -220,7 +233,7 @@ def _vote(name: str, joints: FloatArray, world: FloatArray, turn: FloatArray) ->
             _bone(joints, f"{side}_shoulder", f"{side}_elbow"),
             _bone(joints, f"{side}_elbow", f"{side}_wrist"),
         )
-        return np.cross(_unit(upper), _unit(lower)), -X
+        return np.cross(unit(upper), unit(lower)), -X
     return _across(joints), X
 
 
@@ -232,74 +245,3 @@ def _across(joints: FloatArray) -> FloatArray:
 def _bone(joints: FloatArray, start: str, end: str) -> FloatArray:
     bone: FloatArray = joints[..., _J[end], :] - joints[..., _J[start], :]
     return bone
-
-
-def _unit(vectors: FloatArray) -> FloatArray:
-    return np.nan_to_num(rotations.normalise(vectors), nan=0.0)
-
-
-def _kabsch(children: Sequence[int], bones: FloatArray) -> FloatArray:
-    """Quaternion (4,) that brings the canonical directions of children nearest to bones (N, 3) (Kabsch 1976)."""
-    left, _, right = np.linalg.svd(_unit(bones).T @ CANONICAL_DIRECTIONS[list(children)])
-    left[:, 2] *= np.linalg.det(left @ right)
-    return rotations.from_matrix(left @ right)
-
-
-def _swing(base: FloatArray, direction: FloatArray, bone: FloatArray, sideways: FloatArray) -> FloatArray:
-    """`base` (4,) turned the least so that `direction` (3,) points along `bone`; half a turn goes about `sideways`."""
-    start = rotations.rotate(base, direction)
-    if start @ _unit(bone) < OPPOSED - 1.0:
-        return rotations.multiply(np.array([0.0, *rotations.rotate(base, sideways)]), base)
-    if not np.any(bone):
-        return base
-    return rotations.multiply(rotations.shortest(start, bone), base)
-
-
-def _frame(main: FloatArray, main_meaning: FloatArray, second: FloatArray, second_meaning: FloatArray) -> FloatArray:
-    """Quaternion (4,) that brings `main_meaning` onto `main`, and `second_meaning` as near to `second` as can be."""
-    return rotations.from_matrix(_basis(main, second) @ _basis(main_meaning, second_meaning).T)
-
-
-def _basis(main: FloatArray, second: FloatArray) -> FloatArray:
-    first = _unit(main)
-    across = second - (second @ first) * first
-    if np.linalg.norm(across) < OPPOSED:
-        across = np.eye(3)[np.abs(first).argmin()]
-        across = across - (across @ first) * first
-    across = _unit(across)
-    return np.stack([first, across, np.cross(first, across)], axis=1)
-
-
-def _snapped(vector: FloatArray, bone: FloatArray) -> FloatArray:
-    """The part of a vector (3,) across a bone, snapped to an axis where the bone lies along one and it is near."""
-    across = _unit(vector - (vector @ bone) * bone)
-    nearest = np.abs(across).argmax()
-    if np.abs(bone).max() < ALONG_AXIS or np.abs(across[nearest]) < SNAP:
-        return across
-    axis: FloatArray = np.sign(across[nearest]) * np.eye(3)[nearest]
-    return axis
-
-
-def mean_rotation(quats: FloatArray) -> FloatArray:
-    """The quaternion (4,) nearest to (S, 4) in the mean (Markley et al. 2007): the largest eigenvector."""
-    mean: FloatArray = np.linalg.eigh(quats.T @ quats)[1][:, -1]
-    return mean
-
-
-def _snapped_rotation(quat: FloatArray) -> FloatArray:
-    """The nearest of the 24 rotations that carry axes onto axes if it is near, else the rotation itself."""
-    nearness = np.abs(AXIS_TURNS @ quat)
-    best: FloatArray = AXIS_TURNS[nearness.argmax()]
-    return best if 2.0 * nearness.max() ** 2 - 1.0 >= SNAP else quat
-
-
-def _axis_turns() -> FloatArray:
-    turns = []
-    for order, signs in product(permutations(range(3)), product((1.0, -1.0), repeat=3)):
-        matrix = np.eye(3)[list(order)] * np.array(signs)[:, None]
-        if np.linalg.det(matrix) > 0:
-            turns.append(rotations.from_matrix(matrix))
-    return np.array(turns)
-
-
-AXIS_TURNS: FloatArray = _axis_turns()

@@ -18,6 +18,7 @@ from motionlib.rig.alignment import CHILDREN, Alignment
 from motionlib.rig.canonical import CanonicalMotion
 from motionlib.rig.mapping import Mapping, map_clip
 from motionlib.rig.pose import resample, world
+from motionlib.rig.turns import mean_rotation
 
 FloatArray = NDArray[np.float64]
 
@@ -54,7 +55,7 @@ def source_rig(clip: Clip) -> SourceRig:
     carried = _carried(aligned)
     free = tuple(joint for joint in range(clip.skeleton.joint_count) if joint not in carried)
     local = rotations.normalise(clip.local_quat[:, free])
-    neutral = np.array([alignment.mean_rotation(local[:, i]) for i in range(len(free))]).reshape(len(free), 4)
+    neutral = np.array([mean_rotation(local[:, i]) for i in range(len(free))]).reshape(len(free), 4)
     return SourceRig(clip.skeleton, mapping, aligned, carried, free, neutral)
 
 
