@@ -18,7 +18,7 @@ from motionlib.ingest.source import Source
 
 MAGIC, VERSION, JSON_CHUNK, BIN_CHUNK = 0x46546C67, 2, 0x4E4F534A, 0x004E4942
 MAX_BYTES = 1 << 30  # 1 GiB
-MAX_JSON_BYTES = 1 << 28  # 256 MiB, most of it a buffer as text; the rest is bounded by MAX_JSON_VALUES
+MAX_JSON_BYTES = 1 << 27  # 128 MiB, most of it a buffer as text; the rest is bounded by MAX_JSON_VALUES
 MAX_JSON_VALUES = 1_000_000  # lists, objects and what stands in them; a crowd of rigs has 100,000
 MAX_VALUE = 1e9  # metres
 _DATA_URI = re.compile(r"data:[\w.+-]+/[\w.+-]+(;[\w.+-]+=[\w.+-]+)*;base64,", re.ASCII)
