@@ -9,5 +9,5 @@ trap 'rm -f "$keep"' EXIT
 echo "torch==2.13.0" > "$keep"
 [ "${1:-}" = fresh ] || grep -E '^[A-Za-z0-9._-]+(\[.*\])?==' infra/requirements.lock | sed 's/ \\$//' >> "$keep"
 .venv/bin/uv pip compile --quiet --generate-hashes --no-emit-package torch --no-annotate --no-header \
-  pyproject.toml --extra pipeline --extra smpl --extra c3d --extra scale --extra captioning --extra dev -c "$keep" -o infra/requirements.lock.new
+  pyproject.toml --extra pipeline --extra smpl --extra scale --extra captioning --extra dev -c "$keep" -o infra/requirements.lock.new
 mv infra/requirements.lock.new infra/requirements.lock

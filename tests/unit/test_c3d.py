@@ -84,7 +84,7 @@ def test_every_processor_and_storage_says_the_same(processor: str, scale: float)
 
 
 def test_a_second_opinion_reads_our_file_alike_and_writes_one_that_we_read(tmp_path: Path):
-    ezc3d = pytest.importorskip("ezc3d", reason="needs the extra `c3d`")
+    ezc3d = pytest.importorskip("ezc3d", reason="needs the extra `dev`")
     path = tmp_path / "a.c3d"
     path.write_bytes(c3d(labels(), walk()))
     theirs = ezc3d.c3d(str(path))
