@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motionlib.body import positions, ric, smpl
-from motionlib.ingest.arrays import as_floats, read_array
+from motionlib.ingest.arrays import MAX_NUMBERS, as_floats, read_array
 from motionlib.ingest.quality import BadMotionError
 from motionlib.ingest.source import Source
 from motionlib.ingest.upright import up_axis
@@ -23,7 +23,6 @@ KIT_FPS = 12.5  # Hz; HumanML3D, README: 100 Hz, every eighth frame
 # Metres per unit of KIT-ML joints, whose bodies are scaled to one stature; TEMOS (Petrovich et al. 2022), 0.75 / 480.
 KIT_UNIT = 0.75 / 480
 KIT_LEG = (300.0, 700.0)  # units, hip to ankle; 449 in the published mean pose. Other sizes are someone else's unit
-MAX_FRAMES = 1 << 20  # 14 hours at 20 Hz
 MAX_VALUE = 1e6  # beyond it no unit of length makes a pose
 
 
@@ -66,8 +65,8 @@ def read_npy(source: Source) -> RawMotion:
         raise BadMotionError("not_motion", f"{source.name}: {array.dtype} {array.shape} is neither joints nor features")
     if not len(array):
         raise BadMotionError("no_frames", f"{source.name}: shape {array.shape}")
-    if len(array) > MAX_FRAMES:
-        raise BadMotionError("too_large", f"{source.name}: {len(array)} frames, at most {MAX_FRAMES} are read")
+    if array.size > MAX_NUMBERS:
+        raise BadMotionError("too_large", f"{source.name}: {array.shape}, at most {MAX_NUMBERS} numbers are read")
     values = as_floats(array)
     if array.ndim == 2:
         _check(values, source.name, [f"feature {i}" for i in range(array.shape[1])])

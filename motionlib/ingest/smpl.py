@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from motionlib.body import smpl
 from motionlib.body.skeleton import Skeleton
-from motionlib.ingest.arrays import Npz, as_floats
+from motionlib.ingest.arrays import MAX_NUMBERS, Npz, as_floats
 from motionlib.ingest.quality import BadMotionError
 from motionlib.ingest.smpl_models import find_model
 from motionlib.ingest.source import Source
@@ -31,7 +31,6 @@ AMASS = ("dmpls", "mocap_time_length", "surface_model_type", "marker_data", "mar
 KINDS = {3 * len(kind.joints): kind for kind in (smpl.BODY, smpl.SMPL, smpl.SMPLH, smpl.SMPLX)}  # by columns
 VIDEO_FPS = 30.0  # Hz; bodies of 72 columns come from video as a rule
 AMASS_FPS = 120.0  # Hz; the commonest rate in AMASS
-MAX_FRAMES = 1 << 20  # 2.4 hours at 120 Hz
 MAX_ANGLE = 1e3  # rad; beyond it a rotation vector is no pose
 MAX_PLACE = 1e5  # m
 MAX_BETAS = 400
@@ -190,8 +189,8 @@ def _rows(archive: Npz, key: str, name: str, largest: float) -> FloatArray:
         raise BadMotionError(reason, f"{name}, {key}: shape {shape}, expected one row per frame")
     if not shape[0]:
         raise BadMotionError("no_frames", f"{name}, {key}: shape {shape}")
-    if shape[0] > MAX_FRAMES:
-        raise BadMotionError("too_large", f"{name}, {key}: {shape[0]} frames, at most {MAX_FRAMES} are read")
+    if shape[0] * shape[1] > MAX_NUMBERS:
+        raise BadMotionError("too_large", f"{name}, {key}: shape {shape}, at most {MAX_NUMBERS} numbers are read")
     rows = as_floats(archive.array(key).reshape(shape))
     good = np.abs(rows) < largest
     if not good.all():

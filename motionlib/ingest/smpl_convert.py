@@ -62,6 +62,7 @@ def convert(source: Path, target: Path) -> Converted:
         raise ValueError(f"{source}: refused: its reader ended with {_ending(done.returncode)}")
     with np.load(io.BytesIO(done.stdout), allow_pickle=False) as arrays:
         shapes = {name: tuple(arrays[name].shape) for name in arrays.files}
+    target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.part")
     part.write_bytes(done.stdout)
     part.replace(target)

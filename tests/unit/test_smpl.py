@@ -304,6 +304,14 @@ def test_what_is_wrong_is_named(change: dict, reason: str, said: str):
     assert caught.value.reason == reason
 
 
+def test_a_motion_that_packs_a_hundredfold_is_refused_before_it_is_inflated():
+    stream = io.BytesIO()
+    np.savez_compressed(stream, poses=np.zeros((20_000, 165)), trans=np.zeros((20_000, 3)))
+    with pytest.raises(BadMotionError, match="50 to 1") as caught:
+        read(stream.getvalue())
+    assert caught.value.reason == "too_large"
+
+
 def test_python_objects_beside_the_motion_are_left_alone():
     objects = np.array({"labels": 1}, dtype=object)
     assert read(motion(smpl.SMPLH, labels_obs=objects, gender=objects)).remarks == ("body_assumed",)

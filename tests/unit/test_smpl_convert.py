@@ -228,7 +228,7 @@ def test_no_mutation_gives_anything_but_arrays_or_a_refusal(data: st.DataObject)
 def test_the_command_tells_what_it_wrote_and_refuses_in_one_line(tmp_path: Path):
     (tmp_path / "good.pkl").write_bytes(pickle.dumps(arrays()))
     (tmp_path / "evil.pkl").write_bytes(hostile(tmp_path)["os.system"])
-    done = CliRunner().invoke(main, ["smpl", "convert", str(tmp_path / "good.pkl"), str(tmp_path / "good.npz")])
+    done = CliRunner().invoke(main, ["smpl", "convert", str(tmp_path / "good.pkl"), str(tmp_path / "new" / "good.npz")])
     assert done.exit_code == 0
     assert "24 joints, 120 vertices, 10 shapes" in done.stdout
     failed = CliRunner().invoke(main, ["smpl", "convert", str(tmp_path / "evil.pkl"), str(tmp_path / "evil.npz")])
