@@ -29,6 +29,7 @@ MAX_NUMBERS = 3 << 24  # of one array of motion: 42 minutes of SMPL-X at 120 Hz,
 MAX_ITEM = 8  # bytes of a number; longer floats differ between machines
 NUMBERS = "biuf"  # kinds of NumPy types that are read as numbers
 TEXT = "SU"
+SHOWN = 120  # letters of a foreign text in a message
 
 _HEADER = re.compile(rb"\{(?:'(?:descr|fortran_order|shape)':(?:'[^']{1,16}'|True|False|\([\d,]*\)),?){3}\}")
 _DESCR = re.compile(rb"'descr':'([<>=|]?[a-zA-Z]\d{1,9})'")
@@ -107,6 +108,11 @@ def read_array(data: bytes, name: str, kinds: str = NUMBERS) -> NDArray[Any]:
     return flat.reshape(header.shape, order="F" if header.fortran else "C")
 
 
+def shown(text: object) -> str:
+    """What a file or an error says, as far as it may stand in a message."""
+    return "".join(letter if letter.isprintable() else "?" for letter in str(text)[:SHOWN])
+
+
 def as_floats(array: NDArray[Any]) -> NDArray[np.float64]:
     """Numbers as float64, themselves if they are; a signalling NaN stays one, quietly."""
     with np.errstate(invalid="ignore"):
@@ -127,7 +133,7 @@ class Npz:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
             infos = self._zip.infolist()
         except _BROKEN_ZIP as error:
-            raise BadMotionError("bad_header", f"{name}: not a readable zip archive: {error}") from None
+            raise BadMotionError("bad_header", f"{name}: not a readable zip archive: {shown(error)}") from None
         if len(infos) > MAX_MEMBERS:
             raise BadMotionError("bad_header", f"{name}: {len(infos)} members, at most {MAX_MEMBERS} are read")
         self._infos = {info.filename.removesuffix(".npy"): info for info in infos if info.filename.endswith(".npy")}
@@ -151,7 +157,7 @@ class Npz:
         Raises:
             BadMotionError: bad_header, naming the key; also where the zip says another size than the array has.
         """
-        info, where = self._infos[key], f"{self._name}, {key}"
+        info, where = self._infos[key], f"{self._name}, {shown(key)}"
         header = self._header(key)
         if header.dtype.kind not in kinds:
             raise BadMotionError("bad_header", f"{where}: holds {header.dtype}, which is not read")
@@ -172,7 +178,7 @@ class Npz:
         return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
     def _header(self, key: str) -> Header:
-        info, where = self._infos[key], f"{self._name}, {key}"
+        info, where = self._infos[key], f"{self._name}, {shown(key)}"
         if info.file_size > MAX_INFLATED or (
             info.file_size > RATIO_FROM and info.file_size > MAX_RATIO * info.compress_size
         ):
@@ -187,7 +193,7 @@ class Npz:
             with self._zip.open(info) as member:
                 data = member.read(size)
         except _BROKEN_ZIP as error:
-            raise BadMotionError("bad_header", f"{where}: the zip's entry is broken: {error}") from None
+            raise BadMotionError("bad_header", f"{where}: the zip's entry is broken: {shown(error)}") from None
         if len(data) != size:
             raise BadMotionError("bad_header", f"{where}: {size} bytes promised by the zip, {len(data)} found")
         return data

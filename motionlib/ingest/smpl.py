@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from motionlib.body import smpl
 from motionlib.body.skeleton import Skeleton
-from motionlib.ingest.arrays import MAX_NUMBERS, Npz, as_floats
+from motionlib.ingest.arrays import MAX_NUMBERS, Npz, as_floats, shown
 from motionlib.ingest.quality import BadMotionError
 from motionlib.ingest.smpl_models import find_model
 from motionlib.ingest.source import Source
@@ -141,7 +141,7 @@ def _poses(archive: Npz, name: str) -> FloatArray:
     elif root and body:
         poses = _joined(archive, name, root, body)
     else:
-        raise BadMotionError("not_motion", f"{name}: no poses among {', '.join(archive.keys)[:200] or 'nothing'}")
+        raise BadMotionError("not_motion", f"{name}: no poses among {shown(', '.join(archive.keys)) or 'nothing'}")
     if poses.shape[1] not in KINDS:
         raise BadMotionError("not_motion", f"{name}: poses of {poses.shape[1]} columns, known are {sorted(KINDS)}")
     return poses

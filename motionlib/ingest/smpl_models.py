@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motionlib.body.smpl import BodyModel, Kind
-from motionlib.ingest.arrays import Npz, as_floats
+from motionlib.ingest.arrays import Npz, as_floats, shown
 from motionlib.ingest.quality import BadMotionError
 
 FloatArray = NDArray[np.float64]
@@ -67,7 +67,7 @@ def _load(path: Path, size: int, changed: int, kind: str, parents: tuple[int, ..
 
 def _array(archive: Npz, key: str, dimensions: int) -> FloatArray:
     if key not in archive.keys:
-        raise BadMotionError("bad_body_model", f"no `{key}` among {', '.join(archive.keys) or 'nothing'}")
+        raise BadMotionError("bad_body_model", f"no `{key}` among {shown(', '.join(archive.keys)) or 'nothing'}")
     array = as_floats(archive.array(key))
     if array.ndim != dimensions or not array.size or not np.isfinite(array).all():
         raise BadMotionError("bad_body_model", f"{key}: {array.shape} is empty, not finite or of the wrong shape")

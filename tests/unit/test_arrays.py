@@ -158,6 +158,12 @@ def test_a_damaged_or_foreign_member_is_named():
     assert "poses" in str(refused(zipped({"poses.npy": npy(np.zeros(3))}, zipfile.ZIP_BZIP2)))
 
 
+def test_a_message_quotes_little_and_only_what_can_be_printed():
+    said = str(refused(zipped({"\x1b[31m" + "x" * 60_000 + ".npy": b""})))
+    assert len(said) < 300
+    assert said.isprintable()
+
+
 def test_a_size_that_the_directory_makes_up_is_refused():
     data = bytearray(zipped({"poses.npy": npy(np.zeros(100))}))
     entry = data.find(b"PK\x01\x02")
