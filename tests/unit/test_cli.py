@@ -289,6 +289,15 @@ def test_decoding_what_was_encoded_is_the_reconstruction(bundle, take):
     np.testing.assert_array_equal(np.load("decoded.npy"), np.load("again.npy"))
 
 
+def test_a_reconstruction_can_be_had_on_the_file_s_own_skeleton(bundle, take):
+    run("reconstruct", take, "again.bvh", "--model", bundle, "--rig", "source", "--unit", "m")
+    source, again = (read_bvh(Path(path).read_bytes()) for path in (take, "again.bvh"))
+    assert again.skeleton.names == source.skeleton.names
+    assert len(again.root_pos) == 56
+    longer = np.linalg.norm(again.skeleton.offsets, axis=1) / np.linalg.norm(source.skeleton.offsets, axis=1).clip(1e-9)
+    np.testing.assert_allclose(longer[1:], longer[1], rtol=1e-3)
+
+
 def test_codes_of_another_codebook_are_refused(bundle):
     np.save("codes.npy", np.full((3, 1), 16))
     _, error = run("decode", "codes.npy", "o.npy", "--model", bundle, code=2)

@@ -11,9 +11,13 @@ from rigs import INFO, NAMINGS, along_x, anonymous, renamed, shuffled, walk, wit
 from motionlib.artifacts import Clip
 from motionlib.body import rotations
 from motionlib.export import bvh
+from motionlib.export.reconstructed import onto_source
 from motionlib.export.retarget import retarget
 from motionlib.export.rig import RigMotion
 from motionlib.ingest.bvh import read_bvh
+from motionlib.normalize import extract, recover
+from motionlib.normalize.exact import extract as exact_features
+from motionlib.normalize.exact import recover_rotations
 from motionlib.rig.back import extras, source_rig, to_source
 from motionlib.rig.canonical import CanonicalMotion, canonical_motion
 from motionlib.rig.pose import resample, world
@@ -139,3 +143,31 @@ def test_retargeting_with_rotations_keeps_directions_and_twist_of_the_limbs():
     assert degrees[[1, 2, 4, 5, 16, 17, 18, 19]].max() < 0.1
     # These feet lie along no axis of their joints, so that their twist is that of the moment.
     assert degrees[[7, 8]].max() < 3
+
+
+@pytest.mark.parametrize("clip", [WALK, TURNED], ids=["posed", "along_x"])
+def test_a_motion_that_came_out_as_it_went_in_is_the_take_again(clip):
+    motion = canonical_motion(clip, 20.0)
+    again = onto_source(motion.joints, clip, 20.0)
+    whole = Clip(INFO, again.skeleton, again.root_pos.astype(np.float32), again.local_quat.astype(np.float32), 20.0)
+    distance, _ = apart(clip, whole)
+    assert distance < 1e-3
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_features_and_back_land_on_the_take_s_own_skeleton_where_it_stood(exact):
+    turn = rotations.from_yaw(2.0)
+    quat = TURNED.local_quat.astype(np.float64)
+    quat[:, 0] = rotations.multiply(turn, quat[:, 0])
+    clip = replace(TURNED, root_pos=rotations.rotate(turn, TURNED.root_pos) + np.array([3, 0, -2]), local_quat=quat)
+    motion = canonical_motion(clip, 20.0)
+    rows = exact_features(*motion) if exact else extract(motion.joints)
+    again = onto_source(recover(rows), clip, 20.0, recover_rotations(rows) if exact else None)
+    whole = Clip(INFO, again.skeleton, again.root_pos.astype(np.float32), again.local_quat.astype(np.float32), 20.0)
+    np.testing.assert_array_equal(again.skeleton.offsets, clip.skeleton.offsets)
+    off = np.linalg.norm(canonical_motion(whole, 20.0).joints - motion.joints[: len(rows)], axis=-1)
+    assert off.mean() < 0.02
+    finger = clip.skeleton.names.index("LeftHandIndex1")
+    np.testing.assert_allclose(
+        np.abs((whole.local_quat[:, finger] * clip.local_quat[: len(rows), finger]).sum(-1)), 1, atol=1e-5
+    )
