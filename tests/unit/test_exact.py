@@ -180,6 +180,17 @@ def test_a_body_that_lies_on_its_side_for_a_moment_keeps_its_heading():
     np.testing.assert_allclose(exact.extract(never)[:, ROOT_TURN], 0.0, atol=1e-6)
 
 
+@given(seed=st.integers(0, 2**16), frames=st.integers(2, 9))
+def test_any_pose_and_any_rotations_come_back(seed, frames):
+    rng = np.random.default_rng(seed)
+    joints = body(rng.normal(size=(frames, 22, 3))) + 5 * rng.normal(size=(frames, 1, 3))
+    world = rotations.normalise(rng.normal(size=(frames, 22, 4)))
+    features = exact.extract(joints, world)
+    np.testing.assert_allclose(exact.recover_joints(features), exact.posed(joints, world).joints[:-1], atol=1e-4)
+    turned = rotations.multiply(rotations.from_yaw(-exact.heading(joints)[0]), world)[:-1, 1:]
+    np.testing.assert_allclose(angle(exact.recover_rotations(features)[:, 1:], turned), 0.0, atol=1e-2)
+
+
 def test_what_is_no_take_is_refused():
     joints = standing(6)
     joints[4, 20, 1] = np.nan
