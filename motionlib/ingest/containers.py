@@ -62,7 +62,7 @@ class Folder:
         self._names = Names()
         self._path = path
         self._home = path.resolve()
-        for folder, subfolders, files in os.walk(path):
+        for folder, subfolders, files in os.walk(path, onerror=self._unlisted):
             subfolders[:] = sorted(name for name in subfolders if deep and not is_hidden(name))
             for name in sorted(files):
                 if not is_hidden(name):
@@ -73,10 +73,19 @@ class Folder:
         raw = file.relative_to(self._path).as_posix()
         if len(self._members) >= MAX_MEMBERS:
             raise ValueError(f"{self._path.name}: more than {MAX_MEMBERS} files")
-        if not stat.S_ISREG(_mode(file)) or not file.resolve().is_relative_to(self._home):
+        try:
+            state, home = file.stat(), file.resolve()
+        except OSError as error:
+            self._names.note(raw, f"cannot be looked at: {error.strerror}")
+            return
+        if not stat.S_ISREG(state.st_mode) or not home.is_relative_to(self._home):
             self._names.note(raw, "no regular file inside the delivery")
         elif self._names.take(raw) is not None:
-            self._members.append(Member(raw, file.stat().st_size))
+            self._members.append(Member(raw, state.st_size))
+
+    def _unlisted(self, error: OSError) -> None:
+        folder = Path(error.filename).relative_to(self._path).as_posix()
+        self._names.note(folder, f"the folder cannot be listed: {error.strerror}")
 
     def members(self) -> list[Member]:
         """All regular files, by name."""
@@ -104,10 +113,3 @@ class Folder:
         if len(data) > MAX_FILE:
             return BadMotionError("too_large", f"it grew beyond {MAX_FILE} bytes while it was read")
         return data
-
-
-def _mode(file: Path) -> int:
-    try:
-        return file.stat().st_mode
-    except OSError:
-        return 0

@@ -163,6 +163,23 @@ def test_links_in_a_zip_and_a_folder_are_left_out(tmp_path: Path):
     assert len(folder.skipped()) == 2
 
 
+def test_a_dangling_link_and_a_folder_that_cannot_be_listed_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "gone.bvh").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "secret").mkdir()
+    listed = os.scandir
+
+    def scandir(folder: str) -> object:
+        if Path(folder).name == "secret":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return listed(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert Folder(tmp_path).skipped() == [
+        "'gone.bvh': cannot be looked at: No such file or directory",
+        "'secret': the folder cannot be listed: Permission denied",
+    ]
+
+
 # -- what is broken ---------------------------------------------------------------------------------------------------
 
 
