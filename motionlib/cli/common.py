@@ -112,18 +112,9 @@ def read_clip(path: Path) -> "Clip":
     Raises:
         ValueError: If the file cannot be read as motion, naming file and reason.
     """
-    from motionlib.artifacts import ClipInfo
-    from motionlib.cli.files import source_of
-    from motionlib.ingest.captions import Label
-    from motionlib.ingest.judge import judge
-    from motionlib.params import Ingest
+    from motionlib.cli.files import clip_of, read_file
 
-    # A person converting one file decides about its length and rate, not `params.yaml`.
-    anything = Ingest(min_seconds=1e-6, max_fps=1e6)
-    judged = judge(source_of(path), ClipInfo(path.stem, path.name, ""), Label(), anything)
-    if judged.clip is None:
-        raise ValueError(f"{path}: {'; '.join(judged.messages) or ', '.join(judged.reasons)}")
-    return judged.clip
+    return clip_of(path, read_file(path))
 
 
 def read_joints(path: Path, fps: float | None) -> Taken:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from motionlib.cli.common import answer, existing, json_option, output, say_no
-from motionlib.cli.files import source_of
 
 if TYPE_CHECKING:
     from motionlib.artifacts import Clip
@@ -52,19 +51,11 @@ def rig(source: Path, picture: Path | None, write: Path | None, as_json: bool) -
 
 
 def _look(path: Path) -> _Seen:
-    from motionlib.ingest import READERS
-    from motionlib.rig import geometry
+    from motionlib.cli.files import clip_of, read_file
     from motionlib.rig.mapping import UnmappedSkeletonError, map_clip
-    from motionlib.rig.override import Override
 
-    if path.suffix.lower() not in READERS:
-        raise ValueError(f"{path}: {path.suffix or 'a file without suffix'} is not read; known: {' '.join(READERS)}")
-    source = source_of(path)
-    try:
-        motion = Override.read(source.rig).applied(READERS[path.suffix.lower()].read(source))
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-    unit, up = geometry.explain_unit(motion), geometry.explain_up(motion)
+    read = read_file(path)
+    motion, rig_text, unit, up = read
     facts: dict[str, Any] = {
         "path": str(path),
         "joints": list(motion.skeleton.names),
@@ -74,30 +65,17 @@ def _look(path: Path) -> _Seen:
         "unit_why": unit.why,
         "up": up.up,
         "up_why": up.why,
-        "rig_file": bool(source.rig),
+        "rig_file": bool(rig_text),
         "mapping": None,
     }
     if unit.unit is None:
         return _Seen(facts | {"problem": f"the unit of length is unknown; {unit.why}"}, None, None)
-    clip = _clip(path, motion, unit.unit, up.up, source.rig)
+    clip = clip_of(path, read)
     try:
         mapping = map_clip(clip)
     except UnmappedSkeletonError as error:
         return _Seen(facts | {"problem": str(error)}, clip, None)
     return _Seen(facts | _mapped(clip, mapping), clip, mapping)
-
-
-def _clip(path: Path, motion: Any, unit: float, up: str, text: str) -> "Clip":
-    import numpy as np
-
-    from motionlib.artifacts import Clip, ClipInfo
-    from motionlib.body.skeleton import Skeleton
-    from motionlib.rig.geometry import turn_y_up
-
-    root, local = turn_y_up(motion.root_pos, motion.local_quat, up)
-    skeleton = Skeleton(motion.skeleton.names, motion.skeleton.parents, motion.skeleton.offsets * unit)
-    info = ClipInfo(id=path.stem, file=path.name, delivery="", rig=text)
-    return Clip(info, skeleton, (root * unit).astype(np.float32), local.astype(np.float32), motion.fps)
 
 
 def _mapped(clip: "Clip", mapping: "Mapping") -> dict[str, Any]:

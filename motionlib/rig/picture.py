@@ -126,7 +126,7 @@ def place_name(skeleton: Skeleton, mapping: Mapping, joint: int) -> str:
     """Where a canonical joint lies, in words: `Hips`, or `Spine 0.40 Chest` between two."""
     first, second = skeleton.names[mapping.first[joint]], skeleton.names[mapping.second[joint]]
     share = mapping.share[joint]
-    return first if share == 0.0 or first == second else f"{first} {share:.2f} {second}"
+    return first if round(share, 2) == 0.0 or first == second else f"{first} {share:.2f} {second}"
 
 
 def _colour(joint: int) -> str:

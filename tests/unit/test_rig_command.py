@@ -88,4 +88,4 @@ def test_a_skeleton_that_is_no_body_is_shown_with_what_to_write(tmp_path):
 
 def test_a_format_that_is_not_read_is_refused(tmp_path):
     (tmp_path / "a.fbx").write_bytes(b"")
-    assert "not read; known" in run("rig", tmp_path / "a.fbx", code=2)
+    assert ".fbx is not read; import it in Blender" in run("rig", tmp_path / "a.fbx", code=2)
