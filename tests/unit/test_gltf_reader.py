@@ -19,6 +19,7 @@ from motionlib.export import gltf as writer
 from motionlib.export.rig import RigMotion
 from motionlib.ingest import READERS, synthetic
 from motionlib.ingest.bvh import read_bvh
+from motionlib.ingest.containers import open_container
 from motionlib.ingest.deliveries import open_delivery
 from motionlib.ingest.gltf import read_gltf
 from motionlib.ingest.quality import BadMotionError
@@ -257,6 +258,22 @@ def test_a_body_hangs_below_its_armature_and_controls_beside_it_are_left_out():
     assert motion.notes == {"parts_left_out": "'ik_foot'"}
 
 
+def test_a_root_bone_that_moves_at_the_floor_carries_the_body():
+    root = {"name": "root", "children": [0, 12]}
+    body = person()
+    body[0]["translation"] = [0, 1.0, 0]
+    file = people(body, [root], [{"name": "ik_foot_root"}])
+    tracks = file.document["animations"][0]
+    tracks["channels"] = [item for item in tracks["channels"] if item["target"]["node"] != 11]
+    file.track(11, "translation", frames(2), [[0, 0, 0], [0, 0, 2]]).track(
+        11, "rotation", frames(2), [IDENTITY, QUARTER]
+    )
+    motion = file.read()
+    assert motion.skeleton.names[0] == "Hips"
+    np.testing.assert_allclose(motion.root_pos, [[0, 1, 0], [0, 1, 2]], atol=1e-6)
+    np.testing.assert_allclose(motion.local_quat[1, 0], [math.sqrt(0.5), 0, math.sqrt(0.5), 0], atol=1e-6)
+
+
 def test_two_bodies_are_refused_by_name():
     error = refused(people(person("A_"), person("B_", 11)).text())
     assert error.reason == "several_bodies"
@@ -438,6 +455,24 @@ def test_twins_and_nameless_nodes_get_names():
     motion = file.track(0, "rotation", frames(2), [IDENTITY] * 2).read()
     assert motion.skeleton.names == ("a", "a.2", "node_2")
     assert motion.remarks == ("names_made_unique",)
+
+
+@pytest.mark.slow
+def test_real_takes_come_back_from_our_own_glb(real_mocap: Path):
+    """One take of each packed CMU subject: through the archive, the BVH reader, our writer and back, within 0.01 mm."""
+    for path in sorted((real_mocap / "cmu" / "bvh").glob("*.tar.xz")):
+        archive = open_container(path)
+        name = min(member.name for member in archive.members() if member.name.endswith(".bvh"))
+        ((_, data),) = archive.read({name})
+        assert isinstance(data, bytes)
+        raw = read_bvh(data)
+        metres = 0.0254 / 0.45  # CMU's unit
+        skeleton = type(raw.skeleton)(raw.skeleton.names, raw.skeleton.parents, raw.skeleton.offsets * metres)
+        motion = RigMotion(skeleton, raw.root_pos * metres, raw.local_quat)
+        back = read_gltf(Source("take.glb", writer.glb(motion, raw.fps)))
+        expected = kinematics.forward(motion.skeleton, motion.root_pos, motion.local_quat)
+        assert back.fps == raw.fps
+        np.testing.assert_allclose(kinematics.forward(*_body(back)), expected, atol=1e-5, err_msg=name)
 
 
 # -- what is refused --------------------------------------------------------------------------------------------------
