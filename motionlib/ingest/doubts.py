@@ -32,7 +32,7 @@ def doubt(take: Take, values: dict[str, float], settings: Judging, found: Findin
         return
     _doubt_body(values, settings, found)
     _doubt_floor(values, settings, found)
-    _doubt_stillness(take, settings, found)
+    doubt_stillness(take, settings, found)
     if values["jitter"] > settings.jitter_mm:
         found.note("jitter", f"{values['jitter']:.2f} mm of noise from frame to frame (over {settings.jitter_mm:g})")
 
@@ -86,7 +86,8 @@ def _doubt_floor(values: dict[str, float], settings: Judging, found: Findings) -
         found.note("floats", f"no joint is within 12 cm of the lowest level of the feet {said}")
 
 
-def _doubt_stillness(take: Take, settings: Judging, found: Findings) -> None:
+def doubt_stillness(take: Take, settings: Judging, found: Findings) -> None:
+    """Note frames that repeat the one before, and hinges that do not bend."""
     steps = spikes.away(take.joints)
     still = held(steps)
     if still.mean() > settings.held_share:

@@ -33,6 +33,7 @@ STRETCH_REFUSED = 0.05  # m; above it dropping the translation changes the motio
 LONGEST_BONE = 1.5  # m
 KEPT_SHARE = 0.5  # of a caption's span that must be in what is kept
 OFFSET_STEP = 1e-6  # m; offsets are rounded to it, so that takes of one body share one skeleton
+OTHER_UNIT = 1.5  # times; a child is no other unit
 BROKEN = {"spikes", "pose_jumps", "root_jumps"}  # what looks like a wrong rate, too
 SAME_RATE = 0.001  # share by which a stated rate may differ from the file's without being news
 MEASURED_FPS = 30.0  # Hz about which measures are taken, by leaving out whole frames
@@ -99,14 +100,17 @@ def judge(source: Source, info: ClipInfo, label: Label, settings: Ingest) -> Jud
         found.note("unreadable", f"the reader failed with {type(error).__name__}: {error}")
         return _verdict(found)
     try:
-        motion = Override.read(source.rig).applied(motion)
+        said = Override.read(source.rig)
     except ValueError as error:
         found.note("bad_rig_file", str(error))
         return _verdict(found)
+    if said.unit is None:
+        _check_stated_unit(motion, found)
+    motion = said.applied(motion)
     if source.fps and abs(source.fps / motion.fps - 1) > SAME_RATE:
         found.note("fps_stated", f"{source.fps:.6g} Hz by the captions, {motion.fps:.6g} Hz by the file")
         motion = replace(motion, fps=source.fps)
-    known_rate = source.fps is not None or Override.read(source.rig).fps is not None
+    known_rate = source.fps is not None or said.fps is not None
     return _judge_motion(motion, known, settings, found, known_rate)
 
 
@@ -174,8 +178,9 @@ def _judge_take(
         found.note("caption_contradicts", said)
     told = {name: round(value, 6) for name, value in values.items() if value == value}
     verdict = found.verdict
-    kept_clip = None if verdict == "quarantine" else clip
-    return Judged(verdict, found.reasons, found.sentences, facts, kept_clip, told, fingerprint(sparse, fps))
+    if verdict == "quarantine":  # and without landmarks, so that no later take counts as a copy of it
+        return Judged(verdict, found.reasons, found.sentences, facts, None, told)
+    return Judged(verdict, found.reasons, found.sentences, facts, clip, told, fingerprint(sparse, fps))
 
 
 def _float32(array: FloatArray) -> NDArray[np.float32]:
@@ -194,11 +199,19 @@ def _check_body(motion: RawMotion, found: Findings) -> float | None:
     if joints < MIN_JOINTS:
         found.note("not_humanoid", f"{joints} joints, at least {MIN_JOINTS} are a body")
         return None
-    unit = motion.unit or geometry.find_unit(motion)
+    unit = geometry.find_unit(motion)
     if unit is None:
         longest = float(np.linalg.norm(motion.skeleton.offsets, axis=1).max())
         found.note("units_doubtful", f"longest bone {longest:.4g} units; tried {', '.join(_shown_units())} m per unit")
     return unit
+
+
+def _check_stated_unit(motion: RawMotion, found: Findings) -> None:
+    """A format that fixes the unit may still hold another one: glTF in centimetres."""
+    fits = geometry.find_unit(replace(motion, unit=None)) if motion.unit else None
+    if fits and motion.unit and not 1 / OTHER_UNIT < fits / motion.unit < OTHER_UNIT:
+        said = f"the format says {motion.unit:g} m per unit, a grown body needs {fits:.4g}; a rig file can say which"
+        found.note("units_doubtful", said)
 
 
 def _check_time(motion: RawMotion, settings: Ingest, found: Findings) -> None:

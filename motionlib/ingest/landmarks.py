@@ -58,13 +58,13 @@ def fingerprint(joints: FloatArray, fps: float) -> IntArray:
     values = _signals(joints)
     digest = hashlib.sha256(np.round(values / FINE).astype("<i2").tobytes()).digest()
     whole = (WHOLE << SIGNAL_SHIFT) | (int.from_bytes(digest[:8], "little") >> (64 - DIGEST_BITS))
-    rows = [np.array([[whole, round(1000 * (len(joints) - 1) / fps)]], dtype=np.int64)]
+    head = np.array([[whole, round(1000 * (len(joints) - 1) / fps)]], dtype=np.int64)
     smooth = _smoothed(values, fps)
-    for signal in range(values.shape[1]):
-        rows.append(_rows(signal, *_turning_points(smooth[:, signal], fps)))
-    table = np.concatenate(rows)
-    order = np.lexsort((table[1:, 0], table[1:, 1])) + 1
-    return np.concatenate([table[:1], table[order]])
+    found = [_turning_points(smooth[:, signal], fps) for signal in range(values.shape[1])]
+    signal = np.repeat(np.arange(len(found)), [len(times) for times, _, _ in found])
+    times, heights, peaks = (np.concatenate(part) for part in zip(*found, strict=True))
+    table = _rows(signal, times, heights, peaks)
+    return np.concatenate([head, table[np.lexsort((table[:, 0], table[:, 1]))]])
 
 
 def events(print_: IntArray) -> Events:
@@ -152,24 +152,17 @@ def _turning_points(track: FloatArray, fps: float) -> tuple[FloatArray, FloatArr
     return (inner + shift) / fps, at - 0.25 * (before - after) * shift, (bend < 0).astype(np.int64)
 
 
-def _rows(signal: int, times: FloatArray, values: FloatArray, peaks: IntArray) -> IntArray:
-    count = len(times)
+def _rows(signal: IntArray, times: FloatArray, values: FloatArray, peaks: IntArray) -> IntArray:
+    """(K, 2) keys and ms of turning points that are in the order of signals, then of time."""
     fine = np.clip(np.round(values / FINE).astype(np.int64) + MIDDLE, 0, 2 * MIDDLE - 1)
-    gaps = np.diff(times)
-    steps = np.floor(np.log(np.maximum(gaps, SHORTEST_GAP) / SHORTEST_GAP) / np.log(GAP_RATIO))
-    coarse_gaps = np.minimum(steps, NO_GAP - 1).astype(np.int64)
-    key = (np.int64(signal) << SIGNAL_SHIFT) | (peaks << PEAK_SHIFT)
     coarse = np.clip((fine - MIDDLE) // COARSE + 8, 0, 15)
-    chain, values_of = np.full((count, 2), NO_GAP, np.int64), np.zeros((count, 3), np.int64)
-    values_of[:, 0] = fine
-    coarse_of = np.zeros((count, 3), np.int64)
-    coarse_of[:, 0] = coarse
-    if count > 2:
-        chain[:-2, 0], chain[:-2, 1] = coarse_gaps[:-1], coarse_gaps[1:]
-        for later in (1, 2):
-            values_of[:-2, later] = fine[later : count - 2 + later]
-            coarse_of[:-2, later] = coarse[later : count - 2 + later]
-    key |= (coarse_of[:, 0] << 54) | (coarse_of[:, 1] << 50) | (coarse_of[:, 2] << 46)
-    key |= (chain[:, 0] << 42) | (chain[:, 1] << COARSE_SHIFT)
-    key |= (values_of[:, 0] << 28) | (values_of[:, 1] << 18) | (values_of[:, 2] << 8)
-    return np.stack([key, np.round(1000 * times).astype(np.int64)], axis=1)
+    gaps = np.maximum(np.diff(times), SHORTEST_GAP) / SHORTEST_GAP
+    steps = np.minimum(np.floor(np.log(gaps) / np.log(GAP_RATIO)), NO_GAP - 1).astype(np.int64)
+    key = (signal << SIGNAL_SHIFT) | (peaks << PEAK_SHIFT) | (coarse << 54) | (fine << 28)
+    last = np.ones(len(times), dtype=np.bool_)  # of the last two of each signal: no chain of three starts there
+    last[:-2] = signal[2:] != signal[:-2]
+    rest = np.full(len(times), (NO_GAP << 42) | (NO_GAP << COARSE_SHIFT), dtype=np.int64)
+    i = np.flatnonzero(~last)
+    rest[i] = (coarse[i + 1] << 50) | (coarse[i + 2] << 46) | (steps[i] << 42) | (steps[i + 1] << COARSE_SHIFT)
+    rest[i] |= (fine[i + 1] << 18) | (fine[i + 2] << 8)
+    return np.stack([key | rest, np.round(1000 * times).astype(np.int64)], axis=1)
