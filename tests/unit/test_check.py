@@ -170,3 +170,13 @@ def test_a_page_is_written_on_request_with_paths_that_mean_something_elsewhere(d
     assert re.search(r'"\w+/\w+\.bvh"', page)
     assert str(tmp_path) not in page
     assert len(json.loads(Path("page/report.json").read_text())["files"]) == 3
+
+
+def _documented():
+    text = (Path(__file__).parents[2] / "docs" / "deliveries.md").read_text()
+    return re.findall(r"^motionlib check (.*)$", text, re.M)
+
+
+@pytest.mark.parametrize("arguments", _documented())
+def test_the_documented_commands_work(delivery, arguments):
+    assert run(*arguments.split()).exit_code == 0
