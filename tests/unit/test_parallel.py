@@ -125,8 +125,8 @@ def test_one_worker_isolates_too_when_time_is_limited():
 
 
 def test_items_within_their_time_are_not_given_up_because_their_batch_is_long():
-    items = [0.35] * 6
-    assert list(map_ordered(act, items, workers=1, seconds=0.8, batch=6, failed=say)) == ["did 0.35"] * 6
+    items = [0.3] * 8  # together longer than the one and a half times that a batch may take
+    assert list(map_ordered(act, items, workers=1, seconds=1.5, batch=8, failed=say)) == ["did 0.3"] * 8
 
 
 def test_an_item_whose_process_was_killed_by_chance_is_done_again(tmp_path):
