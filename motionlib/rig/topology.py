@@ -22,8 +22,8 @@ CLEAR = 0.25  # share of the foot by which the toes must lie before the shin, in
 STRAIGHT = 0.996  # cosine (5 degrees) between two bones that are one long bone cut in two
 JOG, CUT = 3.0, 0.3  # cost of a joint inside a long bone that bends, and of one that does not
 # No body has more; they bound the work on a hostile tree: joints one below the other, branches of one joint that are as
-# long as limbs, joints of one limb, pairs that are looked at.
-DEEPEST, MOST_BRANCHES, LONGEST_CHAIN, MOST_PAIRS = 80, 24, 40, 24
+# long as limbs, joints of one limb, pairs of limbs and pairs of joints that are looked at.
+DEEPEST, MOST_BRANCHES, LONGEST_CHAIN, MOST_PAIRS, MOST_MATCHES = 80, 24, 40, 24, 50_000
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,8 @@ def _pairs(tree: Tree, without: frozenset[int]) -> list[Pair]:
     @cache
     def match(a: int, b: int) -> tuple[float, tuple[tuple[int, int], ...]]:
         longer, shorter = max(tree.lengths[a], tree.lengths[b]), min(tree.lengths[a], tree.lengths[b])
-        if a in without or b in without or (longer > TINY and shorter < ALIKE * longer):
+        unlike = longer > TINY and shorter < ALIKE * longer
+        if unlike or a in without or b in without or match.cache_info().currsize > MOST_MATCHES:
             return 0.0, ()
         below = [match(c, d) for c in tree.children[a] for d in tree.children[b]]
         length, chain = max(below, key=lambda found: found[0], default=(0.0, ()))

@@ -1,5 +1,6 @@
 """Joints are found by names of any tool, by the shape of the tree alone, or as a person says."""
 
+import contextlib
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +22,7 @@ from rigs import (
 )
 
 from motionlib.body.skeleton import CANONICAL_NAMES, Skeleton
+from motionlib.rig.canonical import canonical_motion
 from motionlib.rig.mapping import UnmappedSkeletonError, map_clip, map_skeleton
 from motionlib.rig.names import told_all
 from motionlib.rig.override import Override
@@ -170,3 +172,40 @@ def test_the_picture_is_the_same_twice_and_a_png():
     first, second = (picture(WALK.skeleton, PLAIN) for _ in range(2))
     assert first == second
     assert first.startswith(b"\x89PNG")
+
+
+@st.composite
+def broken_rigs(draw):
+    """The walking body with some joints hung elsewhere, shortened to nothing or renamed."""
+    rig = WALK.skeleton if draw(st.booleans()) else anonymous(WALK).skeleton
+    parents, offsets, names = list(rig.parents), rig.offsets.copy(), list(rig.names)
+    for _ in range(draw(st.integers(1, 8))):
+        joint = draw(st.integers(1, rig.joint_count - 1))
+        parents[joint] = draw(st.integers(0, joint - 1))
+    for _ in range(draw(st.integers(0, 12))):
+        offsets[draw(st.integers(1, rig.joint_count - 1))] *= draw(st.sampled_from([0.0, 0.0, 1e-9, 10.0, 1e6]))
+    for _ in range(draw(st.integers(0, 3))):
+        joint = draw(st.integers(0, rig.joint_count - 1))
+        names[joint] = f"{draw(st.sampled_from(['Left', 'R', '', '_', '7']))}{draw(st.sampled_from(PARTS))}{joint}"
+    return Skeleton(tuple(names), tuple(parents), offsets)
+
+
+@settings(max_examples=120)
+@given(broken_rigs())
+def test_a_broken_rig_is_mapped_with_finite_places_or_refused_by_our_own_error(rig):
+    try:
+        mapping = map_skeleton(rig)
+    except UnmappedSkeletonError:
+        return
+    assert np.isfinite(mapping.share).all()
+    assert np.isfinite(mapping.confidence).all()
+    assert ((mapping.confidence >= 0) & (mapping.confidence <= 1)).all()
+    assert ((mapping.share >= 0) & (mapping.share <= 1)).all()
+    quat = np.zeros((3, rig.joint_count, 4), dtype=np.float32)
+    quat[..., 0] = 1
+    with contextlib.suppress(UnmappedSkeletonError):
+        motion = canonical_motion(
+            replace(WALK, skeleton=rig, root_pos=np.zeros((3, 3), np.float32), local_quat=quat), 20.0
+        )
+        assert np.isfinite(motion.joints).all()
+        assert np.isfinite(motion.world_quat).all()
