@@ -23,7 +23,7 @@ STRAIGHT = 0.996  # cosine (5 degrees) between two bones that are one long bone 
 JOG, CUT = 3.0, 0.3  # cost of a joint inside a long bone that bends, and of one that does not
 # No body has more; they bound the work on a hostile tree: joints one below the other, branches of one joint that are as
 # long as limbs, joints of one limb, pairs of limbs and pairs of joints that are looked at.
-DEEPEST, MOST_BRANCHES, LONGEST_CHAIN, MOST_PAIRS, MOST_MATCHES = 80, 24, 40, 24, 50_000
+DEEPEST, MOST_BRANCHES, LONGEST_CHAIN, MOST_PAIRS, MOST_MATCHES = 80, 24, 40, 24, 20_000
 
 
 @dataclass(frozen=True)
