@@ -73,7 +73,7 @@ def _rests(joints: FloatArray) -> BoolArray:
     """(T,) whether some joint stays where it is while others move; in flight all share the motion of the whole."""
     step = np.diff(joints, axis=0)
     speed = np.sqrt(np.einsum("tjc,tjc->tj", step, step))
-    resting = speed.min(axis=1) < RESTS * np.median(speed, axis=1)
+    resting = speed.min(axis=1) <= RESTS * np.median(speed, axis=1)
     rests: BoolArray = np.concatenate([resting, resting[-1:]])
     return rests
 
