@@ -23,7 +23,7 @@ STRAIGHT = 0.996  # cosine (5 degrees) between two bones that are one long bone 
 JOG, CUT = 3.0, 0.3  # cost of a joint inside a long bone that bends, and of one that does not
 # No body has more; they bound the work on a hostile tree: joints one below the other, branches of one joint that are as
 # long as limbs, joints of one limb, pairs of limbs and pairs of joints that are looked at.
-DEEPEST, MOST_BRANCHES, LONGEST_CHAIN, MOST_PAIRS, MOST_MATCHES = 80, 24, 40, 24, 20_000
+DEEPEST, MOST_BRANCHES, LONGEST_CHAIN, MOST_PAIRS, MOST_MATCHES = 80, 24, 40, 24, 5_000
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,10 @@ def _pairs(tree: Tree, without: frozenset[int]) -> list[Pair]:
     def match(a: int, b: int) -> tuple[float, tuple[tuple[int, int], ...]]:
         longer, shorter = max(tree.lengths[a], tree.lengths[b]), min(tree.lengths[a], tree.lengths[b])
         unlike = longer > TINY and shorter < ALIKE * longer
-        if unlike or a in without or b in without or match.cache_info().currsize > MOST_MATCHES:
+        if unlike or a in without or b in without:
             return 0.0, ()
-        below = [match(c, d) for c in tree.children[a] for d in tree.children[b]]
+        many = match.cache_info().currsize + len(tree.children[a]) * len(tree.children[b]) > MOST_MATCHES
+        below = [] if many else [match(c, d) for c in tree.children[a] for d in tree.children[b]]
         length, chain = max(below, key=lambda found: found[0], default=(0.0, ()))
         return float(shorter) + length, ((a, b), *chain)
 
