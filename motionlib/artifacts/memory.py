@@ -9,7 +9,7 @@ FOLDER = Path(".motionlib/memory")
 
 
 class Memory:
-    """JSON by key, of one maker; what is not asked for in a run is forgotten at its end.
+    """JSON (and infinities) by key, of one maker; what is not asked for in a run is forgotten at its end.
 
     Args:
         name: Of the file in FOLDER.
@@ -37,7 +37,7 @@ class Memory:
         if self._used != self._known:
             FOLDER.mkdir(parents=True, exist_ok=True)
             part = self._file.with_suffix(".part")
-            text = json.dumps({"maker": self._maker, "values": self._used}, sort_keys=True, allow_nan=False)
+            text = json.dumps({"maker": self._maker, "values": self._used}, sort_keys=True)
             part.write_text(text, encoding="utf-8")
             part.replace(self._file)
 

@@ -5,7 +5,7 @@ turning point. Two takes are one motion if nearly all turning points of the time
 and, up to a constant for each limb (another body), at the same places: two walks of one person drift apart in both.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -63,7 +63,9 @@ class Match(NamedTuple):
     body: float
 
 
-def settle(ids: Sequence[str], fingerprints: Sequence[IntArray], settings: Judging) -> Settled:
+def settle(
+    ids: Sequence[str], fingerprints: Sequence[IntArray], settings: Judging, matching: "Matching | None" = None
+) -> Settled:
     """Group takes that share motion; of the same motion the first stays and later ones are findings.
 
     Time O(n log n) and memory O(n) in the number of landmarks; the result depends on the order of the takes only.
@@ -72,6 +74,7 @@ def settle(ids: Sequence[str], fingerprints: Sequence[IntArray], settings: Judgi
         ids: Names, for groups and messages.
         fingerprints: Of each take, as `fingerprint` gives them; (0, 2) for takes that have none.
         settings: `ingest.judging` of params.yaml.
+        matching: Stands for `match` of two takes, told by position, and gives the same: one that remembers.
     """
     first = list(range(len(ids)))
     findings: dict[int, tuple[str, str]] = {}
@@ -82,7 +85,10 @@ def settle(ids: Sequence[str], fingerprints: Sequence[IntArray], settings: Judgi
         for one, other, shift in _candidates(fingerprints, mirrored):
             if other in findings and findings[other][0] == "duplicate":
                 continue
-            found = match(fingerprints[one], fingerprints[other], shift, mirrored=mirrored)
+            if matching is None:
+                found = match(fingerprints[one], fingerprints[other], shift, mirrored=mirrored)
+            else:
+                found = matching(one, other, shift, mirrored)
             same = _same(found, settings)
             if not same and (mirrored or not _related(found, settings)):
                 continue
@@ -94,6 +100,9 @@ def settle(ids: Sequence[str], fingerprints: Sequence[IntArray], settings: Judgi
             _note(findings, other, reason, _sentence(ids[one], found, share))
             _join(first, one, other)
     return Settled([ids[_root(first, take)] for take in range(len(ids))], dict(sorted(findings.items())))
+
+
+Matching = Callable[[int, int, float, bool], Match]
 
 
 def match(one: IntArray, other: IntArray, shift: float, *, mirrored: bool = False) -> Match:

@@ -1,18 +1,18 @@
 """Deliveries -> data/clips: what was judged before is taken from the shards that are there, the rest is judged now."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from motionlib import sources
 from motionlib.artifacts import Clip, ClipInfo, FileRecord, Int64
 from motionlib.artifacts.clip_shards import ClipShard, ClipShardWriter
 from motionlib.artifacts.clips import SHARD, seal_clips
-from motionlib.artifacts.shards import Shards, borders, digest_of
-from motionlib.ingest.duplicates import settle
+from motionlib.artifacts.memory import Memory
+from motionlib.artifacts.shards import NAME_LENGTH, Shards, borders, digest_of
+from motionlib.ingest.duplicates import Match, match, settle
 from motionlib.ingest.entries import Digests, Entry, entries, folder_digest
 from motionlib.ingest.judge import Judged
 from motionlib.ingest.lines import Job, Line, file_line, with_finding
@@ -21,6 +21,7 @@ from motionlib.params import Ingest
 from motionlib.progress import track
 
 CODE = ("motionlib.ingest.lines",)
+MATCHING = ("motionlib.ingest.duplicates",)
 LIBRARIES = ("numpy", "scipy", "ezc3d")  # they compute what is judged
 SETTLING = ("duplicate_", "related_")  # settings of `ingest.judging` that judge takes against each other
 
@@ -159,11 +160,21 @@ def _taken(shard: ClipShard, entry: Entry) -> tuple[FileRecord, Clip | None]:
 
 
 def _settled(shards: Sequence[ClipShard], settings: Ingest) -> tuple[dict[str, str], dict[str, tuple[str, str]]]:
-    """Group of each take, and findings by id, over the whole library."""
+    """Group of each take, and findings by id, over the library; what was held against each other is remembered."""
     known: dict[str, Int64] = {}
     for shard in shards:
         known |= shard.fingerprints()
-    ids = list(known)
-    settled = settle(ids, [np.asarray(landmarks) for landmarks in known.values()], settings.judging)
+    ids, landmarks = list(known), list(known.values())
+    memory = Memory("matches", sources.fingerprint(MATCHING))
+    digests = [hashlib.sha256(marks.tobytes()).hexdigest()[:NAME_LENGTH] for marks in landmarks]
+
+    def matching(one: int, other: int, shift: float, mirrored: bool) -> Match:
+        key = f"{digests[one]} {digests[other]} {shift!r} {mirrored:d}"
+        found = memory.get(key) or match(landmarks[one], landmarks[other], shift, mirrored=mirrored)
+        memory.put(key, found)
+        return Match(*found)
+
+    settled = settle(ids, landmarks, settings.judging, matching)
+    memory.save()
     findings = {ids[number]: finding for number, finding in settled.findings.items()}
     return dict(zip(ids, settled.groups, strict=True)), findings
