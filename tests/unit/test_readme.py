@@ -52,7 +52,7 @@ def test_the_command_line_takes_what_the_readme_shows(line, monkeypatch, tmp_pat
     """Parses each command as a person would type it, with files where it names some, without running it."""
     monkeypatch.chdir(tmp_path)
     arguments = [re.sub(r"[<>]", "", part) for part in _split(line)][1:]
-    for name in ("take.bvh", "features.npy", "codes.npy", "delivery"):
+    for name in ("take", "take.bvh", "features.npy", "codes.npy", "delivery", "model.pkl"):
         (tmp_path / name).touch()
     context, command = click.Context(main), main
     while isinstance(command, click.Group):
