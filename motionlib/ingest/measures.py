@@ -57,7 +57,7 @@ _J = {name: joint for joint, name in enumerate(CANONICAL_NAMES)}
 
 
 def measure(joints: FloatArray, fps: float) -> dict[str, float]:
-    """All MEASURES of (T, 22, 3) joints (metres, y up), but `jitter`, `pull` and `toes_ahead`; T >= 2."""
+    """All MEASURES of (T, 22, 3) joints (metres, y up), but those that need the take's own rate or its sides; T >= 2."""
     held = contacts(joints, fps)
     cadence, length = rate.steps(joints, fps)
     air = _longest(held.flying) / fps
@@ -78,7 +78,6 @@ def measure(joints: FloatArray, fps: float) -> dict[str, float]:
         "skate": float(np.quantile(slide, 0.25)) if len(slide) else float("nan"),
         "root_share": root_share(joints, fps),
         "upright": _upright(joints),
-        "tempo": rate.tempo(joints, fps),
         "cadence": cadence,
         "step": length,
         "fall": rate.fall(joints, fps, held),
@@ -94,12 +93,12 @@ def measure_take(joints: FloatArray, own_fps: float, sparse: FloatArray, fps: fl
         sparse: (T', 22, 3) of them at about 30 Hz.
         fps: Hz of `sparse`.
     """
-    pull = rate.pull(joints, own_fps)
     return {
         **measure(sparse, fps),
         "toes_ahead": toes_ahead(sparse.astype(np.float64)),
         "jitter": jitter(joints),
-        "pull": pull,
+        "pull": rate.pull(joints, own_fps),
+        "tempo": rate.tempo(joints, own_fps),
     }
 
 

@@ -17,6 +17,7 @@ FloatArray = NDArray[np.floating]
 GRAVITY = 9.81  # m/s^2
 SHORTEST_FLIGHT = 6  # frames, from which a parabola can be told
 PULL_SECONDS = 0.06  # s, over which heights are averaged, twice: less than half a flight of a run
+TEMPO_SECONDS = 0.1  # s, over which places are averaged
 EDGE = 0.15  # of a flight at either end, in which its top may not lie: up and down again is a jump
 FIT = 0.01  # m; mean distance of a flight from its parabola
 RISE = 0.03  # m the body must go up and down within a flight
@@ -80,14 +81,21 @@ def pull(joints: FloatArray, fps: float) -> float:
 
 
 def tempo(joints: FloatArray, fps: float) -> float:
-    """Rhythm of wrists and ankles seen from the pelvis, Hz: ratio of their acceleration to their speed, over 2 pi."""
-    seen = _smoothed(joints[:, LIMBS] - joints[:, :1])
-    if len(seen) < 5:
+    """Rhythm of wrists and ankles seen from the pelvis, Hz: ratio of their acceleration to their speed, over 2 pi.
+
+    Args:
+        joints: (T, 22, 3) m at the take's own rate: limbs that swing too fast must not be smoothed away.
+        fps: Hz.
+    """
+    width = max(3, round(TEMPO_SECONDS * fps))
+    lag = max(1, width // 2)
+    seen = _smoothed(joints[:, LIMBS] - joints[:, :1], width)
+    if len(seen) <= 2 * lag:
         return 0.0
-    speed = ((seen[2:] - seen[:-2]) / 2) ** 2
-    bend = (seen[2:] - 2 * seen[1:-1] + seen[:-2]) ** 2
+    speed = ((seen[2 * lag :] - seen[: -2 * lag]) / 2) ** 2
+    bend = (seen[2 * lag :] - 2 * seen[lag:-lag] + seen[: -2 * lag]) ** 2
     still = float(speed.sum())
-    return float(np.sqrt(bend.sum() / still) * fps / (2 * np.pi)) if still > 0 else 0.0
+    return float(np.sqrt(bend.sum() / still) * fps / lag / (2 * np.pi)) if still > 0 else 0.0
 
 
 def steps(joints: FloatArray, fps: float) -> tuple[float, float]:
