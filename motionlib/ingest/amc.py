@@ -45,11 +45,8 @@ def skeletons_beside(name: str, names: Collection[str]) -> list[str]:
     """
     folder, base = posixpath.split(name)
     there = sorted(other for other in names if posixpath.split(other)[0] == folder and _suffix(other) == ".asf")
-    stems = {_stem(other): other for other in there}
-    stem = posixpath.splitext(base)[0].lower()
-    while stem not in stems and "_" in stem:
-        stem = stem.rpartition("_")[0]
-    return [stems[stem]] if stem in stems else there
+    named = [other for other in there if _is_named_after(base, other)]
+    return [max(named, key=len)] if named else there
 
 
 def read_amc(source: Source) -> RawMotion:
@@ -75,7 +72,9 @@ def read_amc(source: Source) -> RawMotion:
     degrees = "degrees" in said if "degrees" in said or "radians" in said else asf.degrees
     rate = source.fps or _rate(said)
     tracks = _tracks(layout, values, asf, degrees)
-    return _to_motion(asf, tracks, len(values), rate or ASSUMED_FPS, () if rate else ("fps_assumed",))
+    remarks: tuple[str, ...] = () if rate else ("fps_assumed",)
+    remarks += () if _is_named_after(source.name, beside[0]) else ("skeleton_assumed",)
+    return _to_motion(asf, tracks, len(values), rate or ASSUMED_FPS, remarks)
 
 
 def _head(data: bytes) -> tuple[dict[str, str], int]:
@@ -247,8 +246,10 @@ def _shifted(track: dict[str, FloatArray], frames: int) -> FloatArray:
     return np.stack([track.get(axis, np.zeros(frames)) for axis in SHIFTS], axis=-1)
 
 
-def _stem(name: str) -> str:
-    return posixpath.splitext(posixpath.basename(name))[0].lower()
+def _is_named_after(motion: str, skeleton: str) -> bool:
+    """Whether the motion's stem is the skeleton's, or begins with it and an underscore."""
+    stem, start = (posixpath.splitext(posixpath.basename(name))[0].lower() for name in (motion, skeleton))
+    return stem == start or stem.startswith(start + "_")
 
 
 def _suffix(name: str) -> str:

@@ -68,6 +68,7 @@ REMARK = {
     "no_root_translation": "The root has no position channels: the body turns on the spot.",
     "rotations_from_positions": "The file holds joint positions only: rotations are the shortest ones, without twist.",
     "fps_assumed": "The file does not say its frame rate; the one that its kind usually has was taken.",
+    "skeleton_assumed": "The only .asf of the folder was taken, though the .amc is not named after it.",
     "bones_without_values": "The motion file leaves out bones of its skeleton: they keep their rest rotation.",
     "body_assumed": "The body's measures come from published averages, not from a body model of this person.",
     "fps_stated": "The captions state another frame rate than the file; theirs was taken.",

@@ -229,6 +229,11 @@ def test_a_motion_without_its_skeleton_is_refused_naming_the_candidates():
     assert error.value.reason == "companion_missing"
 
 
+def test_a_skeleton_that_is_only_there_is_taken_and_said():
+    motion = read_amc(Source("a/walk.amc", AMC.encode(), {"a/actor.asf": ASF.encode()}))
+    assert motion.remarks == ("fps_assumed", "skeleton_assumed")
+
+
 def test_a_skeleton_alone_is_no_motion():
     assert ".amc" in READERS
     assert ".asf" not in READERS
