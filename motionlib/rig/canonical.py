@@ -89,7 +89,8 @@ def _moved(clip: Clip, fps: float) -> tuple[Skeleton, Mapping, list[int], FloatA
 
 def _checked(clip: Clip, joints: FloatArray) -> FloatArray:
     if toes_ahead(joints) < 0.0:
-        raise UnmappedSkeletonError(f"clip {clip.info.id}: the toes lie behind the shins; left and right look swapped")
+        swapped = "the toes lie behind the shins; left and right look swapped, say in a rig file which is which"
+        raise UnmappedSkeletonError(f"clip {clip.info.id}: {swapped}")
     return joints
 
 
