@@ -10,6 +10,7 @@ import pytest
 from motionlib.artifacts import read_clips, read_features, read_report
 from motionlib.artifacts.shards import borders
 from motionlib.ingest import entries, judge, library, lines, synthetic
+from motionlib.ingest.survey import check_delivery
 from motionlib.normalize import convert
 from stages import ingest, normalize
 
@@ -256,6 +257,19 @@ def test_a_copy_is_left_out_by_name_and_a_broken_file_keeps_its_line(project, bv
     assert found["two/broken.bvh"]["verdict"] == "quarantine"
     features = read_features(Path("data/features"))
     assert {clip.id for clip in features.clips if not clip.mirror} <= ids
+
+
+def test_a_delivery_is_held_against_the_library(project, bvh_files):
+    ingest.main()
+    put(Path("monday") / "again.bvh", bvh_files["00.bvh"])
+    put(Path("monday") / "fresh.bvh", bvh_files["13.bvh"])
+    found = {Path(line["path"]).name: line for line in check_delivery(Path("monday"))["files"]}
+    assert "duplicate" in found["again.bvh"]["reasons"]
+    assert any("one/0" in message or "two/0" in message for message in found["again.bvh"]["messages"])
+    assert "duplicate" not in found["fresh.bvh"]["reasons"]
+    same = check_delivery(RAW / "one")["files"]  # a delivery that is in the library is no copy of itself
+    alone = check_delivery(RAW / "one", library=None)["files"]
+    assert [line["verdict"] for line in same] == [line["verdict"] for line in alone]
 
 
 def test_one_name_more_moves_few_borders():

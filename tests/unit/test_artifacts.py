@@ -177,6 +177,16 @@ def test_features_are_found_by_clip_item_and_split(tmp_path: Path):
     assert features.captions() == artifacts.read_captions(tmp_path) == ["runs", "walks"]
 
 
+def test_of_many_shards_few_files_are_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write_some_features(tmp_path)
+    mapped = artifacts.read_features(tmp_path)
+    monkeypatch.setattr("motionlib.artifacts.features.MAPPED", 0)
+    read = artifacts.read_features(tmp_path)
+    for clip in read.clips:
+        assert not isinstance(read.of(clip), np.memmap)
+        np.testing.assert_array_equal(read.of(clip), mapped.of(clip))
+
+
 def test_rows_that_do_not_lie_where_their_table_says_are_refused(tmp_path: Path):
     shifted = FeatureClip("a", 1, 2, "train", False, "d", "", "", "", "")
     for wrong in (shifted, replace(shifted, start=0, frames=3)):
