@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from fuzz_seeds import SEEDS, SPLIT
+from fuzz_structured import STRUCTURED_SEEDS, edited_gltf, npz_of, with_sums
 
 from motionlib.ingest import READERS, BadMotionError, RawMotion, Source
 from motionlib.ingest.captions import read_table, read_text
@@ -28,13 +29,22 @@ def targets() -> dict[str, Target]:
     found: dict[str, Target] = {suffix[1:]: _reader(suffix) for suffix in READERS}
     found |= {"csv": _table("captions.csv"), "jsonl": _table("captions.jsonl"), "txt": _text}
     found |= {suffix: _archive(suffix) for suffix in ("zip", "tar", "tar.gz")}
+    found |= {"tar.sums": _first(with_sums, found["tar"])}
+    for name, shell in (("npz.arrays", npz_of), ("gltf.values", edited_gltf)):
+        if (inner := name.partition(".")[0]) in found:
+            found[name] = _first(shell, found[inner])
     override = _override()
     return found if override is None else found | {"rig": override}
 
 
 def seeds(name: str) -> list[bytes]:
     """Valid inputs of a target; for a reader that fuzz_seeds does not know yet, some bytes."""
-    return SEEDS[name]() if name in SEEDS else [b"", bytes(range(256))]
+    known = SEEDS | STRUCTURED_SEEDS
+    return known[name]() if name in known else [b"", bytes(range(256))]
+
+
+def _first(shell: Callable[[bytes], bytes], target: Target) -> Target:
+    return lambda data: target(shell(data))
 
 
 def _reader(suffix: str) -> Target:
