@@ -37,7 +37,7 @@ def check(paths: tuple[Path, ...], as_json: bool, html: Path | None, every: bool
     found = {"files": files, "deliveries": rest, **_gains(files, library)}
     if html is not None:
         _write_page(html, paths, found, settings, library)
-    text = "" if as_json else _text(paths, found, library) + ("\n\n" + _every(files) if every else "")
+    text = "" if as_json else _text(paths, found, settings, library) + ("\n\n" + _every(files) if every else "")
     answer(found, as_json, text)
     if any(line["verdict"] == "quarantine" for line in files):
         say_no()
@@ -72,7 +72,7 @@ def _gains(files: list[Any], library: "Coverage | None") -> dict[str, Any]:
     return {"coverage": covered.numbers(), "lacks": lacks(covered), **gains}
 
 
-def _text(paths: tuple[Path, ...], found: dict[str, Any], library: "Coverage | None") -> str:
+def _text(paths: tuple[Path, ...], found: dict[str, Any], settings: "Ingest", library: "Coverage | None") -> str:
     from motionlib.export.delivery import overview, worst
     from motionlib.export.delivery_rigs import rigs
     from motionlib.export.delivery_text import screen
@@ -81,7 +81,7 @@ def _text(paths: tuple[Path, ...], found: dict[str, Any], library: "Coverage | N
     name = ", ".join(str(path) for path in paths)
     lines = _relative(found["files"], paths)
     sums = overview(lines)
-    known = rigs(sums, survey(paths).deliveries, pictures=False)
+    known = rigs(sums, survey(paths).deliveries, settings.body_models_folder, pictures=False)
     sure = {rig.name: rig.confidence for rig in known if rig.confidence is not None}
     return screen(name, sums, worst(lines), library=library, sure=sure, problems=_problems(found))
 

@@ -14,8 +14,7 @@ from motionlib.ingest.quality import QUARANTINE, REASONS, REPAIR
 Line = Mapping[str, Any]
 VERDICTS = ("accept", "repair", "quarantine")
 KINDS = ("quarantine", "repair", "remark")
-WORST = 200  # lines that are kept as the worst; a page lists no more of them one by one than MOST_LISTED
-CENTIMETRES = 100.0  # in a metre
+WORST = 200  # lines that are kept as the worst
 
 
 class Why(NamedTuple):
@@ -77,11 +76,6 @@ class Overview:
     def kept(self) -> int:
         """Files that are not quarantined."""
         return self.files - self.verdicts["quarantine"]
-
-    @property
-    def hours(self) -> float:
-        """Of the takes that are kept."""
-        return self.seconds / 3600
 
     def add(self, line: Line) -> None:
         """Count the line of one file."""

@@ -56,7 +56,8 @@ def pages(
         problems: What was wrong with captions and names.
     """
     found, listed, accepted = _read(lines)
-    takes = read_takes(deliveries, chosen(worst(listed), accepted)) if deliveries else []
+    models = settings.body_models_folder
+    takes = read_takes(deliveries, chosen(worst(listed), accepted), models) if deliveries else []
     page = (
         environment()
         .get_template("delivery.html")
@@ -73,7 +74,7 @@ def pages(
             lengths=_lengths(found.covered),
             lacks=lacks(found.covered if library is None else library + found.covered),
             adds=None if library is None else adds(library, found.covered),
-            rigs=rigs(found, deliveries),
+            rigs=rigs(found, deliveries, models),
             licences=_licences(found),
             problems=list(problems[:MOST_PROBLEMS]),
             problem_count=len(problems),

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 from motionlib.export.delivery import Overview, rig_of
@@ -28,11 +29,13 @@ class Rig(NamedTuple):
     picture: str = ""
 
 
-def rigs(found: Overview, deliveries: Iterable[Delivery], pictures: bool = True) -> list[Rig]:
+def rigs(
+    found: Overview, deliveries: Iterable[Delivery], body_models: Path | None = None, *, pictures: bool = True
+) -> list[Rig]:
     """The most frequent rigs, told by the first take of each."""
     ranked = sorted(found.rigs.items(), key=lambda item: (-item[1], item[0]))[:MOST_RIGS]
     examples = [found.rig_examples[name] for name, _ in ranked if name in found.rig_examples]
-    clips = {rig_of(take.line): take.clip for take in read_takes(deliveries, examples)}
+    clips = {rig_of(take.line): take.clip for take in read_takes(deliveries, examples, body_models)}
     shown = []
     for name, count in ranked:
         clip = clips.get(name)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
@@ -71,20 +72,26 @@ def chosen(worst: Sequence[Line], accepted: Sequence[Line]) -> list[Line]:
     return [*bad[:MOST_BAD], *good]
 
 
-def read_takes(deliveries: Iterable[Delivery], lines: Sequence[Line]) -> list[Take]:
-    """The takes of some lines, in the order of the lines; what cannot be shown says why."""
+def read_takes(deliveries: Iterable[Delivery], lines: Sequence[Line], body_models: Path | None = None) -> list[Take]:
+    """The takes of some lines, in the order of the lines; what cannot be shown says why.
+
+    Args:
+        body_models: Folder of the user's own SMPL files, if there is one.
+    """
     wanted = {str(line["id"]): line for line in lines}
     found = {
         str(line["id"]): take(source, info, line)
         for delivery in deliveries
-        for info, source, line in _sources(delivery, wanted)
+        for info, source, line in _sources(delivery, wanted, body_models)
     }
     return [found.get(str(line["id"]), Take(line, None, "it is not in the delivery any more", None)) for line in lines]
 
 
-def _sources(delivery: Delivery, wanted: Mapping[str, Line]) -> Iterator[tuple[ClipInfo, Source, Line]]:
+def _sources(
+    delivery: Delivery, wanted: Mapping[str, Line], body_models: Path | None
+) -> Iterator[tuple[ClipInfo, Source, Line]]:
     names = {member.name for member, info, _ in delivery.known() if info.id in wanted}
-    for info, _, source in delivery.read(names=names) if names else ():
+    for info, _, source in delivery.read(body_models, names) if names else ():
         if isinstance(source, Source):
             yield info, source, wanted[info.id]
 
