@@ -38,7 +38,7 @@ HELD_AGAINST = {
     "floor": ("floor", False),
     "float_seconds": ("air_longest", False), "pull": ("pull", False), "fall_low": ("fall", True),
     "fall_high": ("fall", False), "tempo_low": ("tempo", True), "tempo_high": ("tempo", False),
-    "stride_low": ("stride", True), "stride_high": ("stride", False), "root_high": ("root_share", False),
+    "haste": ("haste", False), "stride_low": ("stride", True), "stride_high": ("stride", False), "root_high": ("root_share", False),
 }  # fmt: skip
 FACTORS = (2.0, 4.0, 0.5, 0.25)  # by which a rate is put wrong
 
@@ -107,13 +107,16 @@ def thresholds(takes: list[Take]) -> None:
     verdicts = [judged(take) for take in takes]
     columns = {name: [one.measures[name] for one in verdicts if name in one.measures] for name in MEASURES}
     columns["stride"] = [one.measures["step"] / one.measures["cadence"] for one in verdicts if "step" in one.measures]
+    columns["haste"] = [
+        one.measures["tempo"] * max(one.measures["pull"], 0.0) ** 0.5 for one in verdicts if one.measures
+    ]
     print("| threshold | measure | takes | min | 1 % | median | 99 % | max | stands at | beyond it |")
     print("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|")
     for key, (name, below) in HELD_AGAINST.items():
         values, limit = np.array(columns[name]), float(getattr(SETTINGS.judging, key))
         beyond = int((values < limit).sum() if below else (np.abs(values) > limit).sum())
         shown = " | ".join(f"{value:.3g}" for value in np.quantile(values, QUANTILES)) if len(values) else "| | | |"
-        unit = "m s" if name == "stride" else MEASURES[name][0]
+        unit = {"stride": "m s", "haste": "Hz"}.get(name) or MEASURES[name][0]
         print(f"| `{key}` | {name} ({unit}) | {len(values)} | {shown} | {limit:g} | {beyond} |")
     print("\n| reason | takes |\n|---|---:|")
     for reason, count in sorted(Counter(reason for one in verdicts for reason in one.reasons).items()):

@@ -47,6 +47,7 @@ class Judging(Section):
     fall_high: PositiveFloat = Field(default=2.0, description="of gravity; free fall faster than this: rate too high")
     tempo_low: PositiveFloat = Field(default=0.3, description="Hz; limbs slower than this: rate too low")
     tempo_high: PositiveFloat = Field(default=4.6, description="Hz; limbs faster than this: rate too high")
+    haste: PositiveFloat = Field(default=4.2, description="Hz; tempo times the root of pull: rate too high")
     stride_low: PositiveFloat = Field(default=0.09, description="m s; a step's length times its time; rate too high")
     stride_high: PositiveFloat = Field(default=1.2, description="m s; the same; rate too low")
     root_high: PositiveFloat = Field(default=5.0, description="way of the root per way of the standing foot")

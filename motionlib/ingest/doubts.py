@@ -40,6 +40,12 @@ def doubt(take: Take, values: dict[str, float], settings: Judging, found: Findin
 def rate_doubt(values: dict[str, float], fps: float, settings: Judging) -> str:
     """What speaks against the frame rate, strongest first; "" if nothing does."""
     fall, pull, tempo = values["fall"], values["pull"], values["tempo"]
+    haste = tempo * np.sqrt(max(pull, 0.0))
+    if haste > settings.haste:
+        return (
+            f"hands and feet swing at {tempo:.1f} Hz while the body is pulled down by {pull:.1f} times its weight: "
+            f"together {haste:.1f} (over {settings.haste:g}): {fps:.4g} Hz is too high"
+        )
     stride = values["step"] / values["cadence"]
     if fall > settings.fall_high or fall < settings.fall_low:
         near = fps / np.sqrt(fall)
@@ -63,11 +69,15 @@ def rate_doubt(values: dict[str, float], fps: float, settings: Judging) -> str:
     return ""
 
 
-def _doubt_body(values: dict[str, float], settings: Judging, found: Findings) -> None:
-    share = values["root_share"]
-    if share > settings.root_high or (share < settings.root_low and values["floor"] < FAR_FLOOR):
+def doubt_root(share: float, settings: Judging, found: Findings, *, low_floor: bool = False) -> None:
+    """Note a root whose place is in another unit than the bones; `share` is `contacts.root_share`."""
+    if share > settings.root_high or (low_floor and share < settings.root_low):
         found.note("units_doubtful", f"the root goes {share:.3g} m where the standing foot under it goes 1 m")
-    elif values["height_range"] > HIGHEST:
+
+
+def _doubt_body(values: dict[str, float], settings: Judging, found: Findings) -> None:
+    doubt_root(values["root_share"], settings, found, low_floor=values["floor"] < FAR_FLOOR)
+    if values["height_range"] > HIGHEST:
         found.note("units_doubtful", f"the pelvis goes up and down by {values['height_range']:.1f} m")
     if values["upright"] < UPSIDE_DOWN:
         found.note("upside_down", f"the trunk's cosine to the vertical is {values['upright']:.2f} in the median")

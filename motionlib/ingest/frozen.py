@@ -10,7 +10,7 @@ FloatArray = NDArray[np.floating]
 
 EXACT = 2e-6  # m; a distance that changes less does not change: rounding of float32 quaternions gives 3e-7
 LIMIT = 0.002  # m from its longest: a straight arm or leg stands at the solver's limit, often for seconds
-MOVING = 0.05  # m/s, mean speed of the joints while one of them is frozen
+MOVING, OFTEN = 0.2, 0.5  # m/s some joint goes, and share of the time that it does, while the hinge stands still
 _J = {name: joint for joint, name in enumerate(CANONICAL_NAMES)}
 # A joint that is bent by nothing keeps these two joints at one distance.
 HINGES = {
@@ -31,14 +31,16 @@ def frozen(joints: FloatArray, steps: FloatArray, fps: float, shortest: float) -
         shortest: s.
     """
     found: tuple[str, int, int] | None = None
-    moving = steps.mean(axis=1) * fps > MOVING
+    moving = steps.max(axis=1) * fps > MOVING
     for name, (above, below) in HINGES.items():
         bone = joints[:, _J[above]] - joints[:, _J[below]]
         apart = np.sqrt((bone * bone).sum(1))
         change = np.abs(np.diff(apart))
         if not (change > EXACT).any():
             continue  # never bent at all: a rig without that hinge
-        for start, end in runs((change < EXACT) & (apart[1:] < apart.max() - LIMIT) & moving):
+        for start, end in runs((change < EXACT) & (apart[1:] < apart.max() - LIMIT)):
+            if not moving[start:end].mean() > OFTEN:
+                continue
             if end - start >= shortest * fps and (found is None or end - start > found[2] - found[1]):
                 found = (name, start, end)
     return found

@@ -10,7 +10,8 @@ from motionlib.artifacts import Caption, Clip, ClipInfo
 from motionlib.body.skeleton import Skeleton
 from motionlib.ingest import CONVERT, READERS, sides, spikes
 from motionlib.ingest.captions import Label
-from motionlib.ingest.doubts import doubt, rate_doubt
+from motionlib.ingest.contacts import root_share
+from motionlib.ingest.doubts import doubt, doubt_root, rate_doubt
 from motionlib.ingest.findings import Findings, Verdict
 from motionlib.ingest.landmarks import fingerprint
 from motionlib.ingest.measures import measure_take
@@ -159,13 +160,15 @@ def _judge_take(
     known_rate: bool,
 ) -> Judged:
     """Mend a take on a known body, then measure and doubt what is kept of it."""
+    step = max(1, round(clip.fps / MEASURED_FPS))
     take, piece = mend(Take(clip.root_pos, clip.local_quat, joints, clip.fps), settings, found)
+    if piece != slice(None):  # a root in another unit leaps, too
+        doubt_root(root_share(joints[::step], clip.fps / step), settings.judging, found)
     kept = Take(take.root[piece], take.quat[piece], take.joints[piece], take.fps)
     frames = len(kept.root)
     facts |= {"frames": frames, "seconds": round(frames / clip.fps, 6)}
     info = replace(clip.info, captions=_inside(clip.info.captions, piece, clip.fps, frames))
     clip = replace(clip, info=info, root_pos=_float32(kept.root), local_quat=_float32(kept.quat))
-    step = max(1, round(clip.fps / MEASURED_FPS))
     sparse, fps = kept.joints[::step], clip.fps / step
     values = measure_take(kept.joints, clip.fps, sparse, fps)
     said = rate_doubt(values, clip.fps, settings.judging)
@@ -238,9 +241,10 @@ def _check_lengths(motion: RawMotion, unit: float, found: Findings) -> None:
     worst, longest = int(stretch.argmax()), int(bones.argmax())
     if stretch[worst] > STRETCH_NOTED:
         reason = "bones_stretch" if stretch[worst] > STRETCH_REFUSED else "joint_translations_dropped"
-        found.note(reason, f"{names[worst]} by up to {stretch[worst] * 1000:.1f} mm")
+        limit = STRETCH_REFUSED if stretch[worst] > STRETCH_REFUSED else STRETCH_NOTED
+        found.note(reason, f"{names[worst]} by up to {stretch[worst] * 1000:.1f} mm (over {limit * 1000:g})")
     if bones[longest] > LONGEST_BONE:
-        found.note("bone_too_long", f"{names[longest]} measures {bones[longest]:.2f} m")
+        found.note("bone_too_long", f"{names[longest]} measures {bones[longest]:.2f} m (over {LONGEST_BONE:g})")
 
 
 def _inside(captions: tuple[Caption, ...], piece: slice, fps: float, frames: int) -> tuple[Caption, ...]:

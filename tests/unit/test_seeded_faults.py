@@ -70,7 +70,9 @@ def seed(files: list[File], plan: dict[str, tuple[int, str, float]], rng: np.ran
         for _ in range(count):
             victim = fit.pop(int(rng.integers(len(fit))))
             if kind in faults.COPIES:  # the good file stays, a later one becomes the copy
-                free = [i for i in fit if i > victim] or [i for i in range(victim + 1, len(files)) if not files[i].kind]
+                free = [i for i in range(len(files)) if i > victim and not files[i].kind]
+                if not free:  # it comes last
+                    free, victim = [victim], next(i for i in fit if i < victim)
                 slot = free[int(rng.integers(len(free)))]
                 fit = [i for i in fit if i != slot]
                 files[slot] = _spoilt(files[victim], kind, rng, name=files[slot].name)
