@@ -336,7 +336,7 @@ def test_a_deep_chain_is_refused_without_recursion():
     assert error.value.reason == "too_deep"
 
 
-MANY, SOME = 30_000_000, 10_000_000  # bytes; the second where each of them must be looked at
+MANY, SOME = 30_000_000, 5_000_000  # bytes; the second where each of them must be looked at
 
 
 def one_channel(frames: object, time: object, values: bytes = b"1\n") -> bytes:
