@@ -120,11 +120,11 @@ def _write_page(
 
 
 def _relative(files: list[Any], paths: tuple[Path, ...]) -> list[Any]:
-    """Lines with paths inside the delivery, or from its name on where there are several: the disk tells nobody else."""
+    """Lines with paths that begin with the delivery's own name: where it lies on this disk tells nobody else anything."""
 
     def inside(path: Path) -> str:
         given = next((one for one in paths if path.is_relative_to(one)), Path())
-        return path.relative_to(given if len(paths) == 1 and path != given else given.parent).as_posix()
+        return path.relative_to(given.parent).as_posix()
 
     return [{**line, "path": inside(Path(line["path"]))} for line in files]
 
