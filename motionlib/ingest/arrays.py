@@ -174,8 +174,11 @@ class Npz:
             array = self.array(key, TEXT)
         except BadMotionError:
             return ""
-        value = array.reshape(-1)[0] if array.size == 1 else ""
-        return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+        if array.size != 1:
+            return ""
+        wide = "utf-32-be" if array.dtype.byteorder == ">" else "utf-32-le"
+        encoding = wide if array.dtype.kind == "U" else "utf-8"
+        return array.tobytes().decode(encoding, "replace").rstrip("\0")  # a str of NumPy's may hold no letters at all
 
     def _header(self, key: str) -> Header:
         info, where = self._infos[key], f"{self._name}, {shown(key)}"

@@ -1,5 +1,6 @@
 """Inputs that fuzzing found, each once a crash: now refused by reason, or read."""
 
+import io
 import json
 
 import numpy as np
@@ -48,3 +49,12 @@ def test_a_signalling_nan_in_an_array_is_refused_without_a_warning():
     with pytest.raises(BadMotionError) as caught:
         read(".npy", data)
     assert caught.value.reason == "not_finite"
+
+
+@pytest.mark.parametrize("letters", ["<U2", ">U2"])
+def test_a_text_in_an_npz_that_is_no_text(letters: str):
+    """Was a SystemError: NumPy makes strings of numbers that stand for no letter."""
+    gender = np.full(8, 0xFF, dtype=np.uint8).view(letters).reshape(())
+    file = io.BytesIO()
+    np.savez(file, poses=np.zeros((3, 72)), trans=np.zeros((3, 3)), mocap_framerate=30.0, gender=gender)
+    assert len(read(".npz", file.getvalue()).root_pos) == 3
