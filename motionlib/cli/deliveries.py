@@ -120,7 +120,7 @@ def _write_page(
 
 
 def _relative(files: list[Any], paths: tuple[Path, ...]) -> list[Any]:
-    """Lines with paths that begin with the delivery's own name: where it lies on this disk tells nobody else anything."""
+    """Lines with paths that begin with the delivery's own name: where it lies on this disk tells others nothing."""
 
     def inside(path: Path) -> str:
         given = next((one for one in paths if path.is_relative_to(one)), Path())
