@@ -123,7 +123,9 @@ def _words(block: bytes) -> Iterator[list[bytes]]:
     begin = 0
     while begin < len(block):
         cut = _SPACE.search(block, begin + CHUNK, begin + 2 * CHUNK)
-        end = cut.end() if cut else begin + 2 * CHUNK
+        if cut is None and len(block) > begin + 2 * CHUNK:
+            raise BadMotionError("bad_frame", f"a word of over {CHUNK} bytes stands among the frames")
+        end = cut.end() if cut else len(block)
         yield block[begin:end].split()
         begin = end
 
