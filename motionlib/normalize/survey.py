@@ -20,7 +20,9 @@ SECONDS_PER_HOUR = 3600.0
 MOST_LISTED = 5000  # takes that are left out; all are counted
 MOST_BODIES = 8  # rigs shown in the picture
 DOTS_PER_INCH = 110
-_COLOURS = {"left": "#b5541c", "right": "#3b6ea5"}
+INCHES = 1.15  # on paper, of a metre
+BODY_WIDTH, BODY_HEIGHT = 1.8, 2.1  # m that each pose gets
+_COLOURS = {"left": "#b5541c", "right": "#3b6ea5", "": "#444444"}
 
 
 def report(done: Normalized, fps: float) -> Report:
@@ -67,28 +69,39 @@ def report(done: Normalized, fps: float) -> Report:
 def bodies(poses: Mapping[str, FloatArray]) -> bytes:
     """PNG: one pose (22, 3) m per rig, from behind and from its right; left limbs orange, right ones blue."""
     shown = sorted(poses)[:MOST_BODIES]
-    figure = Figure(figsize=(2.4 * max(len(shown), 1), 5.2), layout="constrained")
-    for column, name in enumerate(shown):
-        for row, (axis, towards) in enumerate(((0, "its left →"), (2, "front →"))):
-            axes = figure.add_subplot(2, len(shown), row * len(shown) + column + 1)
-            _draw(axes, poses[name], axis)
-            axes.set_xlabel(f"{towards}, m")
-            if row == 0:
-                axes.set_title(name.replace(": ", "\n"), fontsize="x-small")
+    metres = BODY_WIDTH * max(len(shown), 2)
+    wide, high = INCHES * metres, INCHES * BODY_HEIGHT
+    figure = Figure(figsize=(wide + 0.8, 2 * high + 1.4))
+    width, height = figure.get_size_inches()
+    for bottom, axis, towards in ((high + 0.9, 0, "its left →"), (0.4, 2, "front →")):
+        axes = figure.add_axes((0.6 / width, bottom / height, wide / width, high / height))
+        for column, name in enumerate(shown):
+            middle = (column + 0.5) * BODY_WIDTH
+            _draw(axes, poses[name], axis, middle)
+            if axis == 0:
+                axes.text(middle, BODY_HEIGHT + 0.05, name.replace(": ", "\n"), ha="center", fontsize="x-small")
+        axes.set_xlim(0.0, metres)
+        axes.set_ylim(0.0, BODY_HEIGHT)
+        axes.set_xticks([])
+        axes.set_xlabel(towards)
+        axes.set_ylabel("m")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     return buffer.getvalue()
 
 
-def _draw(axes: Axes, pose: FloatArray, axis: int) -> None:
-    centred = pose - pose[0] * [1.0, 0.0, 1.0]
-    for joint, parent in enumerate(CANONICAL_PARENTS[1:], start=1):
-        side = CANONICAL_NAMES[joint].partition("_")[0]
-        bone = centred[[parent, joint]]
-        axes.plot(bone[:, axis], bone[:, 1], "-o", color=_COLOURS.get(side, "#444444"), markersize=2)
-    axes.set_aspect("equal")
-    axes.set_xlim(-0.9, 0.9)
-    axes.set_ylim(0.0, 2.1)
+def _draw(axes: Axes, pose: FloatArray, axis: int, middle: float) -> None:
+    across = pose[:, axis] - pose[0, axis] + middle
+    for side, colour in _COLOURS.items():
+        joints = [j for j in range(1, len(CANONICAL_NAMES)) if _side(CANONICAL_NAMES[j]) == side]
+        ends = np.array([[CANONICAL_PARENTS[j], j, -1] for j in joints]).ravel()
+        x, y = (np.where(ends < 0, np.nan, values[ends]) for values in (across, pose[:, 1]))  # a gap behind each bone
+        axes.plot(x, y, "-o", color=colour, markersize=2)
+
+
+def _side(joint: str) -> str:
+    first = joint.partition("_")[0]
+    return first if first in _COLOURS else ""
 
 
 def _split(counts: Mapping[str, int], fps: float) -> dict[str, float]:
