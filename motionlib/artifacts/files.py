@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 Float32 = NDArray[np.float32]
 Int64 = NDArray[np.int64]
 MANIFEST = "manifest.json"
+LONG_LIST = 64  # items
 NO_ROWS = 128  # bytes of a `.npy` file that holds a header alone
 
 
@@ -22,10 +23,27 @@ class BadArtifactError(ValueError):
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write JSON with sorted keys and no NaN, so that equal values are equal bytes."""
+    """Write JSON with sorted keys and no NaN, so that equal values are equal bytes; of a long list, an item a line."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    path.write_text(_indented(value, "\n") + "\n", encoding="utf-8")
+
+
+def _indented(value: object, line: str) -> str:
+    """As `json.dumps(value, indent=1)`, whose encoder takes seconds for the lists of a library."""
+    inner = line + " "
+    if isinstance(value, dict) and value:
+        names = [(_compact({name: 0})[1:-4], name) for name in sorted(value)]  # numbers as keys become text
+        parts = [f"{quoted}: {_indented(value[name], inner)}" for quoted, name in names]
+    elif isinstance(value, list | tuple) and value:
+        parts = [_compact(item) if len(value) > LONG_LIST else _indented(item, inner) for item in value]
+    else:
+        return _compact(value)
+    first, last = "{}" if isinstance(value, dict) else "[]"
+    return first + inner + ("," + inner).join(parts) + line + last
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, sort_keys=True, allow_nan=False, ensure_ascii=False)
 
 
 def read_json(path: Path) -> Any:

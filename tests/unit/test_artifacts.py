@@ -1,5 +1,6 @@
 """Artifacts: what is written reads back, and nothing half-written or foreign is read."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -238,6 +239,23 @@ def test_models_come_back_with_their_card(tmp_path: Path):
     assert card == {"kind": "gpt"}
     np.testing.assert_array_equal(weights["b"], [0, 1, 2])
     assert weights["a"].dtype == np.float32
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(value=json_values)
+def test_json_is_indented_as_ever_and_long_lists_hold_an_item_a_line(value, tmp_path_factory: pytest.TempPathFactory):
+    path = tmp_path_factory.mktemp("json") / "x.json"
+    artifacts.write_json(path, value)
+    text = path.read_text(encoding="utf-8")
+    assert text == json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    artifacts.write_json(path, {"files": [value] * 100})
+    assert artifacts.read_json(path) == {"files": [value] * 100}
+    assert len(path.read_text(encoding="utf-8").split("\n")) == 105
 
 
 def test_json_has_no_nan_and_no_order_of_its_own(tmp_path: Path):
