@@ -22,9 +22,10 @@ NEIGHBOURS = 6  # rows that each row is paired with among those of its coarse ke
 VOTES = 2  # keys that must agree on a pair of takes and on their shift in time,
 VOTES_SHARE = 0.1  # and of the keys of the take that has fewer; copies reach 0.4, other strides rarely 0.1
 SHIFT_STEP = 0.1  # s; votes for shifts in one step or the next count together
+PARTNERS = 6  # earlier takes that a take is held against at most, those with the most keys in common
 NEAR = 0.08  # s; a turning point has a partner within this before the shift is refined
+HOPELESS = 0.5  # share of turning points with a partner, under which nothing more is asked
 SAME_MOMENT = 0.012  # s, after it: copies of one motion differ by 1 to 8 ms, strides of one walk by 10 to 20
-PAIR_BLOCK = 1 << 22  # pairs counted at once
 
 __all__ = ["Match", "Settled", "fingerprint", "match", "settle"]
 
@@ -42,7 +43,7 @@ class Settled(NamedTuple):
 
 
 class Match(NamedTuple):
-    """How well two takes agree over the time they share.
+    """How well two takes agree over the time they share; where under half does, only how long that time is.
 
     Attributes:
         share: Of the turning points of both within that time, those that have a partner in the other.
@@ -118,19 +119,22 @@ def match(one: IntArray, other: IntArray, shift: float, *, mirrored: bool = Fals
     kinds, other_kinds = here.signal * 2 + here.peak, signal * 2 + there.peak
     partner, apart = _partners(kinds, here.time, other_kinds, there.time + shift)
     near = np.abs(apart) <= NEAR
-    shift += float(np.median(apart[near])) if near.any() else 0.0
+    inside, other_inside = _inside(one, other, here.time, there.time, shift)
+    total = int(inside.sum() + other_inside.sum())
+    if not total or 2 * int((near & inside).sum()) < HOPELESS * total:
+        return _apart(one, other, shift)
+    shift += float(np.median(apart[near]))
     partner, apart = _partners(kinds, here.time, other_kinds, there.time + shift)
     paired = np.abs(apart) <= SAME_MOMENT
-    start, end = max(0.0, shift), min(landmarks.seconds(one), landmarks.seconds(other) + shift)
-    inside = (here.time > start + NEAR) & (here.time < end - NEAR)
-    other_inside = (there.time + shift > start + NEAR) & (there.time + shift < end - NEAR)
+    inside, other_inside = _inside(one, other, here.time, there.time, shift)
     count = int((paired & inside).sum())
     total = int(inside.sum() + other_inside.sum())
-    if not count:
-        return Match(0.0, 0, max(end - start, 0.0), shift, float("inf"), float("inf"), float("inf"))
+    if not count or 2 * count < HOPELESS * total:
+        return _apart(one, other, shift)
+    start, end = _shared(one, other, shift)
     difference = here.value[paired] - there.value[partner[paired]]
     return Match(
-        share=min(1.0, 2 * count / total) if total else 0.0,
+        share=min(1.0, 2 * count / total),
         points=count,
         shared_s=max(end - start, 0.0),
         shift_s=shift,
@@ -138,6 +142,25 @@ def match(one: IntArray, other: IntArray, shift: float, *, mirrored: bool = Fals
         place=_spread(difference, kinds[paired]),
         body=float(np.median(np.abs(difference))),
     )
+
+
+def _shared(one: IntArray, other: IntArray, shift: float) -> tuple[float, float]:
+    """Start and end, in the time of `one`, of what both takes cover."""
+    return max(0.0, shift), min(landmarks.seconds(one), landmarks.seconds(other) + shift)
+
+
+def _inside(
+    one: IntArray, other: IntArray, times: FloatArray, other_times: FloatArray, shift: float
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which turning points of each lie within what both cover, and not at its very ends."""
+    start, end = _shared(one, other, shift)
+    low, high = start + NEAR, end - NEAR
+    return (times > low) & (times < high), (other_times + shift > low) & (other_times + shift < high)
+
+
+def _apart(one: IntArray, other: IntArray, shift: float) -> Match:
+    start, end = _shared(one, other, shift)
+    return Match(0.0, 0, max(end - start, 0.0), shift, float("inf"), float("inf"), float("inf"))
 
 
 def _same(found: Match, settings: Judging) -> bool:
@@ -245,8 +268,17 @@ def _winners(votes: IntArray, keys: IntArray) -> list[tuple[int, int, float]]:
     pair = packed >> 23
     order = np.lexsort((packed, -total, pair))
     best = order[np.flatnonzero(np.diff(pair[order], prepend=-1))]
+    best = best[_strongest(pair[best] & ((1 << 20) - 1), total[best])]
     shift = ((packed[best] & ((1 << 23) - 1)) - (1 << 22) + 0.5 + weight[best]) * SHIFT_STEP
     return list(zip((pair[best] >> 20).tolist(), (pair[best] & ((1 << 20) - 1)).tolist(), shift.tolist(), strict=True))
+
+
+def _strongest(takes: IntArray, votes: IntArray) -> IntArray:
+    """Positions, in order, of at most PARTNERS entries of each take: those with the most votes, then the earliest."""
+    order = np.lexsort((np.arange(len(takes)), -votes, takes))
+    starts = np.flatnonzero(np.diff(takes[order], prepend=-1))
+    rank = np.arange(len(takes)) - np.repeat(starts, np.diff(np.append(starts, len(takes))))
+    return np.sort(order[rank < PARTNERS])
 
 
 def _sentence(other: str, found: Match, share: float) -> str:
