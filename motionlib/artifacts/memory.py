@@ -33,9 +33,9 @@ class Memory:
         self._used[key] = value
 
     def save(self) -> None:
-        """Write what was asked for or put, unless that is what is there."""
-        if self._used != self._known:
-            FOLDER.mkdir(parents=True, exist_ok=True)
+        """Write what was asked for or put, unless that is what is there, or this is no checkout that remembers."""
+        if self._used != self._known and FOLDER.parent.is_dir():
+            FOLDER.mkdir(exist_ok=True)
             part = self._file.with_suffix(".part")
             text = json.dumps({"maker": self._maker, "values": self._used}, sort_keys=True)
             part.write_text(text, encoding="utf-8")

@@ -5,10 +5,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from motionlib import sources
+from motionlib.artifacts import Clip
+from motionlib.artifacts.clip_shards import motion_digest
+from motionlib.artifacts.memory import Memory
 from motionlib.export.delivery import Overview, rig_of
 from motionlib.export.delivery_takes import read_takes
 from motionlib.ingest.deliveries import Delivery
-from motionlib.rig.mapping import map_clip
+from motionlib.rig.mapping import Mapping, map_clip
 from motionlib.rig.picture import picture, telling_pose
 
 MOST_RIGS, MOST_EXTRA = 8, 12
@@ -36,6 +40,7 @@ def rigs(
     ranked = sorted(found.rigs.items(), key=lambda item: (-item[1], item[0]))[:MOST_RIGS]
     examples = [found.rig_examples[name] for name, _ in ranked if name in found.rig_examples]
     clips = {rig_of(take.line): take.clip for take in read_takes(deliveries, examples, body_models)}
+    drawn = Memory("rigs", sources.fingerprint(["motionlib.rig.picture"], ["numpy", "matplotlib"]))
     shown = []
     for name, count in ranked:
         clip = clips.get(name)
@@ -45,7 +50,18 @@ def rigs(
         mapping = map_clip(clip)
         rest = len(mapping.extra) - MOST_EXTRA
         extra = ", ".join(mapping.extra[:MOST_EXTRA]) + (f" and {rest} more" if rest > 0 else "")
-        png = picture(clip.skeleton, mapping, telling_pose(clip, mapping)) if pictures else b""
-        url = "data:image/png;base64," + base64.b64encode(png).decode("ascii") if png else ""
+        url = _picture(clip, mapping, drawn) if pictures else ""
         shown.append(Rig(name, count, mapping.overall, extra, url))
+    if pictures:
+        drawn.save()
     return shown
+
+
+def _picture(clip: Clip, mapping: Mapping, drawn: Memory) -> str:
+    """As a data URL; drawn once for each take."""
+    key = motion_digest(clip)
+    png = drawn.get(key)
+    if png is None:
+        png = base64.b64encode(picture(clip.skeleton, mapping, telling_pose(clip, mapping))).decode("ascii")
+        drawn.put(key, png)
+    return f"data:image/png;base64,{png}"

@@ -10,6 +10,7 @@ from motionlib.artifacts.memory import FOLDER, Memory
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    FOLDER.parent.mkdir()
 
 
 def test_values_come_back_to_the_same_maker_only():
@@ -30,6 +31,14 @@ def test_what_nobody_asks_for_is_forgotten():
     again.save()
     last = Memory("things", "one")
     assert (last.get("a"), last.get("b")) == (None, 2)
+
+
+def test_nothing_is_left_where_nothing_else_is_remembered():
+    FOLDER.parent.rmdir()
+    memory = Memory("things", "one")
+    memory.put("a", 1)
+    memory.save()
+    assert not FOLDER.parent.exists()
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"maker": "one"}', "null"])
