@@ -22,13 +22,15 @@ def track(things: Iterable[Thing], what: str, total: int, start: int = 0) -> Ite
                 yield thing
                 bar.advance(task)
         return
-    began = last = time.monotonic()
+    began = last = first = time.monotonic()
     done = start
     for done, thing in enumerate(things, start + 1):
         yield thing
         now = time.monotonic()
+        first = now if done == start + 1 else first  # what comes before the first one tells nothing about the others
         if now - last >= SECONDS_BETWEEN_LINES:
             last = now
-            left = (now - began) / (done - start) * (total - done)
-            print(f"{what}: {done}/{total}, about {left:.0f} s left", file=sys.stderr, flush=True)
+            each = (now - first) / max(done - start - 1, 1)
+            left = f", about {each * (total - done):.0f} s left" if done > start + 1 else ""
+            print(f"{what}: {done}/{total}{left}", file=sys.stderr, flush=True)
     print(f"{what}: {done}/{total} in {time.monotonic() - began:.1f} s", file=sys.stderr, flush=True)
