@@ -38,7 +38,8 @@ HELD_AGAINST = {
     "floor": ("floor", False),
     "float_seconds": ("air_longest", False), "pull": ("pull", False), "fall_low": ("fall", True),
     "fall_high": ("fall", False), "tempo_low": ("tempo", True), "tempo_high": ("tempo", False),
-    "haste": ("haste", False), "stride_low": ("stride", True), "stride_high": ("stride", False), "root_high": ("root_share", False),
+    "haste": ("haste", False), "stride_low": ("stride", True), "stride_high": ("stride", False),
+    "root_high": ("root_share", False),
 }  # fmt: skip
 FACTORS = (2.0, 4.0, 0.5, 0.25)  # by which a rate is put wrong
 
@@ -87,7 +88,7 @@ def speeds(takes: list[Take]) -> None:
         "canonical joints": lambda: [canonical_joints(clip, clip.fps) for clip in clips],
         "spikes, leaps, poses": lambda: [mending.mend(take, SETTINGS, Findings()) for take in made],
         "measures": lambda: [measure_take(one, clip.fps, *few) for one, clip, few in both],
-        "stillness": lambda: [doubts.doubt_stillness(take, SETTINGS.judging, Findings()) for take in made],
+        "stillness": lambda: _doubt_all(made),
         "flips": lambda: [spikes.flips(clip.local_quat) for clip in clips],
         "landmarks": lambda: [fingerprint(*few) for few in sparse],
     }
@@ -135,6 +136,11 @@ def _clip(take: Take) -> Clip:
     skeleton = replace(motion.skeleton, offsets=motion.skeleton.offsets * unit)
     root, quat = (motion.root_pos * unit).astype(np.float32), motion.local_quat.astype(np.float32)
     return Clip(ClipInfo(take.name, take.name, "bench"), skeleton, root, quat, motion.fps)
+
+
+def _doubt_all(takes: list[mending.Take]) -> None:
+    for take in takes:
+        doubts.doubt_stillness(take, SETTINGS.judging, Findings())
 
 
 def _step(clip: Clip) -> int:
