@@ -10,6 +10,7 @@ is that of the stage's process and the largest of its workers, sampled; wall tim
 import argparse
 import io
 import os
+import re
 import shutil
 import sys
 import tarfile
@@ -66,19 +67,21 @@ def run(stage: str, project: Path) -> Cost:
 
 
 def made(count: int) -> Iterator[bytes]:
-    """Short takes as BVH, no two alike: pieces of the quickstart set with every joint swaying in its own way."""
+    """Short takes as BVH, no two alike: pieces of the quickstart set, joints above the hips swaying in their own way."""
     bases = []
     for take in synthetic.takes()[::8]:
         head, _, rows = synthetic.bvh(take).decode().partition("\nFrames: ")
-        bases.append((head, np.array([row.split() for row in rows.splitlines()[2:]], dtype=np.float64)))
+        joints = re.findall(r"(?:ROOT|JOINT) (\w+)", head)
+        free = np.repeat([not re.search("Hips|Leg|Foot|Toe", joint) for joint in joints], 3)
+        values = np.array([row.split() for row in rows.splitlines()[2:]], dtype=np.float64)
+        bases.append((head, values, np.concatenate([[False] * 3, free])))
     time_s = np.arange(FRAMES)[:, None] / FPS
     for number in range(count):
         draw = np.random.default_rng(number)
-        head, rows = bases[draw.integers(len(bases))]
+        head, rows, free = bases[draw.integers(len(bases))]
         start = draw.integers(len(rows) - FRAMES)
         sway = np.sin(2 * np.pi * (draw.uniform(0.3, 1.5, rows.shape[1]) * time_s + draw.uniform(size=rows.shape[1])))
-        sway[:, :3] *= 0.2
-        values = rows[start : start + FRAMES] + draw.uniform(2, 9, rows.shape[1]) * sway
+        values = rows[start : start + FRAMES] + free * draw.uniform(2, 9, rows.shape[1]) * sway
         line = " ".join(["%.3f"] * values.shape[1]) + "\n"
         text = f"{head}\nFrames: {FRAMES}\nFrame Time: {1 / FPS:.7f}\n" + line * FRAMES % tuple(values.ravel())
         yield text.encode()
