@@ -67,7 +67,7 @@ def run(stage: str, project: Path) -> Cost:
 
 
 def made(count: int) -> Iterator[bytes]:
-    """Short takes as BVH, no two alike: pieces of the quickstart set, joints above the hips swaying in their own way."""
+    """Short takes as BVH, no two alike: pieces of the quickstart set whose upper bodies sway in ways of their own."""
     bases = []
     for take in synthetic.takes()[::8]:
         head, _, rows = synthetic.bvh(take).decode().partition("\nFrames: ")
