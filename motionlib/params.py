@@ -186,7 +186,7 @@ class PriorEntry(Section):
 class Evaluate(Section):
     """Parameters of the `evaluate` stage."""
 
-    evaluator: str = Field(description="the key of `evaluators` whose scores lead every table and stand before the gate")
+    evaluator: str = Field(description="the key of `evaluators` that leads every table and stands before the gate")
     protocol: Literal["sound", "published"] = Field(
         description="sound: FID only where it means something; published: as the tables, flaws included"
     )

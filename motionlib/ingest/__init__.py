@@ -32,7 +32,7 @@ CONVERT: dict[str, str] = {
     ".dae": f"import it in Blender and {BLENDER}",
     ".blend": f"open it in Blender and {BLENDER}",
     ".bip": "export it as BVH from 3ds Max",
-    ".trc": "markers have no skeleton: solve them in your mocap software and export BVH, glTF or C3D with joint centres",
+    ".trc": "markers have no skeleton: solve them in your mocap software, export BVH, glTF or C3D with joint centres",
 }
 
 __all__ = ["CONVERT", "READERS", "REASONS", "BadMotionError", "Format", "RawMotion", "Source", "read_bvh"]

@@ -57,7 +57,7 @@ _J = {name: joint for joint, name in enumerate(CANONICAL_NAMES)}
 
 
 def measure(joints: FloatArray, fps: float) -> dict[str, float]:
-    """All MEASURES of (T, 22, 3) joints (metres, y up), but those that need the take's own rate or its sides; T >= 2."""
+    """All MEASURES of (T, 22, 3) joints (metres, y up) but those that need the take's own rate or sides; T >= 2."""
     held = contacts(joints, fps)
     cadence, length = rate.steps(joints, fps)
     air = _longest(held.flying) / fps

@@ -62,7 +62,14 @@ def write_inputs(folder: Path, **sections: object) -> None:
     write_text(folder / "data/text", TextTable(captions, *encoder.encode(captions), text.describe(encoder)))
     settings = yaml.safe_load((ROOT / "params.yaml").read_text())
     settings |= {"text": {"encoder": "hash:32", "max_tokens": 8}, "evaluators": {"guo": EVALUATOR, "tmr": TMR}}
-    settings["evaluate"] = {"evaluator": "guo", "protocol": "sound", "repeats": 3, "resamples": 200, "batch": 8, "seed": 5}
+    settings["evaluate"] = {
+        "evaluator": "guo",
+        "protocol": "sound",
+        "repeats": 3,
+        "resamples": 200,
+        "batch": 8,
+        "seed": 5,
+    }
     (folder / "params.yaml").write_text(yaml.safe_dump(settings | sections))
 
 

@@ -9,8 +9,8 @@ from motionlib.evaluation import generated
 from motionlib.evaluation.embedded import Embedded
 from motionlib.evaluation.guo import Guo as Evaluator
 from motionlib.evaluation.guo import GuoConfig as EvaluatorConfig
-from motionlib.evaluation.rebuilt import rebuilt
 from motionlib.evaluation.likeness import halves_report
+from motionlib.evaluation.rebuilt import rebuilt
 from motionlib.evaluation.scores import Protocol, gallery_report
 
 PROTOCOL = Protocol(repeats=3, pool=4, resamples=100, seed=0)
