@@ -133,8 +133,8 @@ def _header(block: bytes, start: int) -> Header:
     if len(block) < BLOCK:
         raise BrokenError(f"the archive breaks off at byte {start}")
     unsigned = sum(block[:148]) + 8 * ord(" ") + sum(block[156:])
-    signed = unsigned - 256 * sum(byte > 127 for byte in block[:148] + block[156:])
-    if _number(block[148:156], start) not in (unsigned, signed):
+    stated = _number(block[148:156], start)
+    if stated != unsigned and stated != unsigned - 256 * sum(byte > 127 for byte in block[:148] + block[156:]):
         raise BrokenError(f"no tar header at byte {start}")
     name = _text(block[:100])
     prefix = _text(block[345:500]) if block[257:263] == b"ustar\0" else ""
