@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from motionlib import drawing, params, supervision, tracking
+from motionlib import params, supervision, tracking
 from motionlib.artifacts import BadArtifactError, leave_pandas_out, write_report
 from motionlib.export import delivery_page
 from motionlib.ingest import library, report
@@ -33,5 +33,4 @@ def main() -> None:
 if __name__ == "__main__":
     supervision.watch_supervisor()
     leave_pandas_out()
-    with drawing.desk():
-        main()
+    main()

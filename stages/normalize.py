@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from motionlib import drawing, params, supervision, tracking
+from motionlib import params, supervision, tracking
 from motionlib.artifacts import leave_pandas_out, read_clips, write_report
 from motionlib.normalize import survey
 from motionlib.normalize.difference_library import with_modes
@@ -25,5 +25,4 @@ def main() -> None:
 if __name__ == "__main__":
     supervision.watch_supervisor()
     leave_pandas_out()
-    with drawing.desk():
-        main()
+    main()

@@ -73,8 +73,7 @@ def recover(source: Path, target: Path, unit: str, as_json: bool) -> None:
 
 def _compare(source: Path, target: Path | None, as_json: bool) -> None:
     """What the modes differ by on one file, or over a folder."""
-    from motionlib.normalize.difference import summary
-    from motionlib.normalize.difference_picture import picture
+    from motionlib.normalize.difference import picture, summary
 
     if target is not None:
         _want(target, ".png")

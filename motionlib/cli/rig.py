@@ -42,7 +42,7 @@ def rig(source: Path, picture: Path | None, write: Path | None, as_json: bool) -
         write.write_text(_override(seen), encoding="utf-8")
     if picture is not None and seen.clip is not None and seen.mapping is not None:
         from motionlib.rig.picture import picture as draw
-        from motionlib.rig.telling import telling_pose
+        from motionlib.rig.picture import telling_pose
 
         picture.write_bytes(draw(seen.clip.skeleton, seen.mapping, telling_pose(seen.clip, seen.mapping)))
     answer(seen.facts, as_json, _text(source, seen))

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from motionlib import drawing
 from motionlib.export.delivery import VERDICTS, Line, Overview, Why, kind_of, worst
 from motionlib.export.delivery_rigs import rigs
 from motionlib.export.delivery_takes import MarkedMotion, Take, chosen, read_takes
 from motionlib.export.delivery_text import duration, share, unit_name
 from motionlib.export.numbers import Card
 from motionlib.export.player import HERE, Row, environment
+from motionlib.ingest import pictures
 from motionlib.ingest.advice import thresholds
 from motionlib.ingest.coverage import LENGTH_BORDERS, SPEED_NAMES, Coverage, adds, lacks
 from motionlib.ingest.deliveries import Delivery
@@ -83,7 +83,7 @@ def pages(
             table_script=Markup((HERE / "delivery.js").read_text(encoding="utf-8")),  # noqa: S704 - our own file
         )
     )
-    return {PAGE: page.encode(), "coverage.png": drawing.draw("motionlib.ingest.pictures:coverage", found.covered)}
+    return {PAGE: page.encode(), "coverage.png": pictures.coverage(found.covered)}
 
 
 def write(folder: Path, name: str, lines: Iterable[Line], settings: Ingest, **more: Any) -> Path:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from motionlib import drawing, sources
+from motionlib import sources
 from motionlib.artifacts import Clip
 from motionlib.artifacts.clip_shards import motion_digest
 from motionlib.artifacts.memory import Memory
@@ -13,7 +13,7 @@ from motionlib.export.delivery import Overview, rig_of
 from motionlib.export.delivery_takes import read_takes
 from motionlib.ingest.deliveries import Delivery
 from motionlib.rig.mapping import Mapping, map_clip
-from motionlib.rig.telling import telling_pose
+from motionlib.rig.picture import picture, telling_pose
 
 MOST_RIGS, MOST_EXTRA = 8, 12
 
@@ -40,9 +40,7 @@ def rigs(
     ranked = sorted(found.rigs.items(), key=lambda item: (-item[1], item[0]))[:MOST_RIGS]
     examples = [found.rig_examples[name] for name, _ in ranked if name in found.rig_examples]
     clips = {rig_of(take.line): take.clip for take in read_takes(deliveries, examples, body_models)}
-    drawn = Memory(
-        "rigs", sources.fingerprint(["motionlib.rig.picture", "motionlib.rig.telling"], ["numpy", "matplotlib"])
-    )
+    drawn = Memory("rigs", sources.fingerprint(["motionlib.rig.picture"], ["numpy", "matplotlib"]))
     shown = []
     for name, count in ranked:
         clip = clips.get(name)
@@ -64,8 +62,6 @@ def _picture(clip: Clip, mapping: Mapping, drawn: Memory) -> str:
     key = motion_digest(clip)
     png = drawn.get(key)
     if png is None:
-        png = base64.b64encode(
-            drawing.draw("motionlib.rig.picture:picture", clip.skeleton, mapping, telling_pose(clip, mapping))
-        ).decode("ascii")
+        png = base64.b64encode(picture(clip.skeleton, mapping, telling_pose(clip, mapping))).decode("ascii")
         drawn.put(key, png)
     return f"data:image/png;base64,{png}"

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from motionlib import drawing
 from motionlib.artifacts import Report, line_table
+from motionlib.ingest import pictures
 from motionlib.ingest.coverage import Coverage, lacks
 from motionlib.ingest.library import Library
 from motionlib.ingest.lines import Line, Tally
@@ -29,8 +29,5 @@ def report(found: Survey, library: Library) -> Report:
     table = line_table(lines())
     numbers = {"files": listed, "listed": "all" if whole else "not accepted", **summary(found, counted)}
     numbers |= {"coverage": covered.numbers(), "lacks": lacks(covered)}
-    shown = {
-        "lengths.png": drawing.draw("motionlib.ingest.pictures:lengths", counted.seconds),
-        "reasons.png": drawing.draw("motionlib.ingest.pictures:reasons", dict(counted.reasons)),
-    }
+    shown = {"lengths.png": pictures.lengths(counted.seconds), "reasons.png": pictures.reasons(dict(counted.reasons))}
     return Report(numbers, shown, {"lines.parquet": table})

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-from motionlib import drawing, sources
+from motionlib import sources
 from motionlib.artifacts import Clip, ClipLibrary, Report
 from motionlib.artifacts.memory import Memory
-from motionlib.normalize.difference import PUBLISHED_FPS, Difference, difference, summary
+from motionlib.normalize.difference import PUBLISHED_FPS, Difference, difference, picture, summary
 from motionlib.rig.canonical import canonical_motion
 
 SAMPLED = 100  # takes, so that the report of a growing library costs the same
@@ -28,8 +28,7 @@ def with_modes(report: Report, library: ClipLibrary) -> Report:
         if known:
             found.append(Difference(**known))
     memory.save()
-    shown = drawing.draw("motionlib.normalize.difference_picture:picture", found)
-    return Report(report.numbers | {"modes": summary(found)}, report.pictures | {"modes.png": shown})
+    return Report(report.numbers | {"modes": summary(found)}, report.pictures | {"modes.png": picture(found)})
 
 
 def _compared(clip: Clip) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from motionlib.artifacts import Clip
 from motionlib.body import rotations
 from motionlib.body.skeleton import CANONICAL_NAMES, CANONICAL_PARENTS, Skeleton
 from motionlib.rig import alignment, pose
@@ -18,6 +19,7 @@ DOTS_PER_INCH = 100
 COLOURS = {"left": "#2563a8", "right": "#c2571a", "": "#2f7d4f"}
 BONE, EXTRA, DOUBT = "#b8bcc2", "#8b9097", "#b00020"
 DOUBTFUL = 0.7  # confidence below which a label is red
+FRAMES = 32  # of a take, from which the most upright one is drawn where the rest pose is no pose
 INCHES = 7.0  # height of a picture
 # Of the body's height: from the body to its labels, width of a label, between two labels, above and below the body.
 MARGIN, TEXT, STEP, BORDER = 0.15, 0.5, 0.12, 0.06
@@ -61,6 +63,18 @@ def picture(skeleton: Skeleton, mapping: Mapping, positions: FloatArray | None =
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     return buffer.getvalue()
+
+
+def telling_pose(clip: Clip, mapping: Mapping) -> FloatArray:
+    """(J, 3) joints in which a rig is best seen: its rest pose if that is a pose, else its most upright frame."""
+    rest = pose.rest(clip.skeleton)
+    if alignment.is_posed(alignment.places(rest, mapping)) or not clip.frame_count:
+        return rest
+    frames = np.unique(np.linspace(0, clip.frame_count - 1, FRAMES).astype(int))
+    positions, _ = pose.world(clip.skeleton, clip.root_pos[frames], clip.local_quat[frames])
+    joints = alignment.places(positions, mapping)
+    best: FloatArray = positions[int((joints[:, _HEAD, 1] - joints[:, [7, 8], 1].max(axis=1)).argmax())]
+    return best
 
 
 def _turn(joints: FloatArray) -> FloatArray:

@@ -8,7 +8,6 @@ import re
 from functools import cache
 from pathlib import Path
 
-DRAWN = re.compile(r"motionlib[.\w]*:\w+")  # a function that `motionlib.drawing` is asked for
 ROOT = Path(__file__).resolve().parents[2]
 # They watch a stage, spread its work or tell what need not be done again, and change nothing that it writes.
 OBSERVERS = {"motionlib/tracking/__init__.py", "motionlib/tracking/store.py", "motionlib/supervision.py",
@@ -93,8 +92,6 @@ def _imports(file: str) -> set[str]:
             for alias in node.names:
                 if alias.name.split(".")[0] == "motionlib":
                     found |= _packages(alias.name)
-        elif isinstance(node, ast.Constant) and DRAWN.fullmatch(str(node.value)):
-            found |= _packages(str(node.value).partition(":")[0])
     if file in REGISTRIES:
         found -= kinds(file)
     return found - {"", file}

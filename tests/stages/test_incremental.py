@@ -32,7 +32,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bvh_files: dict[str
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("motionlib.artifacts.shards.BORDER_EVERY", 3)
     monkeypatch.setattr("motionlib.sources.fingerprint", lambda *_: "this code")  # edited files do not disturb
-    for picture in ("ingest.pictures.lengths", "ingest.pictures.reasons", "normalize.bodies.bodies"):
+    for picture in ("ingest.pictures.lengths", "ingest.pictures.reasons", "normalize.survey.bodies"):
         monkeypatch.setattr(f"motionlib.{picture}", lambda *_: b"drawn from numbers that are compared")
     shutil.copy(ROOT / "params.yaml", tmp_path)
     for number, name in enumerate(sorted(bvh_files)[:10]):

@@ -7,9 +7,8 @@ from analytic import walk
 from motionlib.artifacts import Report, read_clips, write_clips
 from motionlib.body import rotations
 from motionlib.body.skeleton import CANONICAL_DIRECTIONS, CANONICAL_LENGTHS, CANONICAL_PARENTS
-from motionlib.normalize.difference import HITS, MEANING, Difference, difference, summary
+from motionlib.normalize.difference import HITS, MEANING, Difference, difference, picture, summary
 from motionlib.normalize.difference_library import with_modes
-from motionlib.normalize.difference_picture import picture
 from motionlib.rig.canonical import canonical_motion
 
 
