@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import correlate1d
 
 from motionlib.body import kinematics
 from motionlib.normalize import batched_bones as kernel
@@ -103,7 +102,9 @@ def smoothed(forward: FloatArray, edges: Int64) -> FloatArray:
     """Forward vectors (2, N) under the published Gaussian over time, clip by clip."""
     result = np.empty_like(forward)
     for a, b in pairwise(edges):
-        correlate1d(forward[:, a:b], _WINDOW, axis=-1, mode="nearest", output=result[:, a:b])
+        held = np.pad(forward[:, a:b], ((0, 0), (HEADING_RADIUS, HEADING_RADIUS)), mode="edge")
+        for row, line in enumerate(held):
+            result[row, a:b] = np.convolve(line, _WINDOW, "valid")
     return result
 
 
