@@ -5,9 +5,6 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 Thing = TypeVar("Thing")
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -15,6 +12,10 @@ SECONDS_BETWEEN_LINES = 5.0
 def track(things: Iterable[Thing], what: str, total: int, start: int = 0) -> Iterator[Thing]:
     """Yield `things` while showing how many of `total` are done; `start` were done before (a resumed run)."""
     if sys.stderr.isatty():
+        # Imported where a person watches: it takes a stage that has little to do a fifteenth of a second.
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=Console(stderr=True)) as bar:
             task = bar.add_task(what, total=total, completed=start)
