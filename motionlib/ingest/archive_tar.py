@@ -175,7 +175,7 @@ def _extended(data: bytes, name: str, start: int) -> tuple[str, int, bool]:
         digits, _, _ = data[at : at + 8].partition(b" ")
         length = int(digits) if digits.isdigit() else 0
         key, equals, value = data[at + len(digits) + 1 : at + length - 1].partition(b"=")
-        if not equals or length > len(data) - at:
+        if not equals or not len(digits) < length <= len(data) - at:  # a length of 0 would never end
             raise BrokenError(f"a record of the extended header at byte {start} is broken")
         if key == b"path":
             name = _text(value)

@@ -2,11 +2,13 @@
 
 import io
 import json
+import tarfile
 
 import numpy as np
 import pytest
 
 from motionlib.ingest import READERS, BadMotionError, RawMotion, Source
+from motionlib.ingest.containers import open_container
 
 
 def read(suffix: str, data: bytes) -> RawMotion:
@@ -58,3 +60,19 @@ def test_a_text_in_an_npz_that_is_no_text(letters: str):
     file = io.BytesIO()
     np.savez(file, poses=np.zeros((3, 72)), trans=np.zeros((3, 3)), mocap_framerate=30.0, gender=gender)
     assert len(read(".npz", file.getvalue()).root_pos) == 3
+
+
+@pytest.mark.parametrize("record", [b"0 path=a\n", b"1 path=a\n", b"00 size=5\n"])
+def test_an_extended_tar_header_whose_record_has_no_length(tmp_path, record):
+    """Was an endless loop: a record of length 0 is followed by itself."""
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        member = tarfile.TarInfo("a" * 200 + ".bvh")
+        member.size = 3
+        archive.addfile(member, io.BytesIO(b"one"))
+    data = whole.getvalue()
+    start = data.index(b" path=" + b"a" * 200) - 3
+    path = tmp_path / "d.tar"
+    path.write_bytes(data[:start] + record + data[start + len(record) :])
+    with pytest.raises(ValueError, match="extended header at byte 0 is broken"):
+        open_container(path)
