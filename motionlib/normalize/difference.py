@@ -153,8 +153,8 @@ def summary(found: Sequence[Difference]) -> dict[str, Any]:
 def picture(found: Sequence[Difference]) -> bytes:
     """PNG: which share of a library each fault hits, and by how much each group of features differs."""
     compared = [one for one in found if not one.refused]
-    figure = Figure(figsize=(11.5, 3.6), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(1.0, 1.2))
+    figure = Figure(figsize=(11.5, 3.6))
+    left, right = figure.add_axes((0.24, 0.14, 0.3, 0.78)), figure.add_axes((0.64, 0.14, 0.34, 0.78))
     _draw_faults(left, compared)
     shares = [[one.rms[group] / PUBLISHED_STD[group] for one in compared] or [0.0] for group in FEATURE_GROUPS]
     right.boxplot(shares, orientation="horizontal", whis=(5, 95), showfliers=False, widths=0.6)
