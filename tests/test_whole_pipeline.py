@@ -191,13 +191,20 @@ def test_generated_bvh_is_finite_and_the_same_for_the_same_seed(checkout, first)
 
 
 def test_check_names_the_broken_file_and_its_reason(checkout, first, raw, tmp_path):
-    shutil.copytree(raw, tmp_path / "delivery")
-    broken = sorted((tmp_path / "delivery").rglob("*.bvh"))[0]
+    again = Path(shutil.copytree(raw, tmp_path / raw.name))  # the delivery that the library holds, sent anew
+    broken = sorted(again.rglob("*.bvh"))[0]
     broken.write_bytes(broken.read_bytes()[:-2000])
-    told = json.loads(checkout.call("motionlib.cli", "check", str(tmp_path / "delivery"), "--json", code=1))
+    told = json.loads(checkout.call("motionlib.cli", "check", str(again), "--json", code=1))
     rejected = [one for one in told["files"] if one["verdict"] == "quarantine"]
     assert [Path(one["path"]).name for one in rejected] == [broken.name]
     assert rejected[0]["reasons"]
+
+
+def test_check_knows_what_the_library_holds_already(checkout, first, raw, tmp_path):
+    copy = Path(shutil.copytree(raw, tmp_path / "other_name"))
+    told = json.loads(checkout.call("motionlib.cli", "check", str(copy), "--json", code=1))
+    assert all("duplicate" in one["reasons"] for one in told["files"] if one["verdict"] == "quarantine")
+    assert sum("duplicate" in one["reasons"] for one in told["files"]) > 0.9 * len(told["files"])
 
 
 def test_an_edited_parameter_of_the_tokenizer_runs_it_and_what_follows(checkout, first):
