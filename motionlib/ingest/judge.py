@@ -160,13 +160,16 @@ def _judge_take(
     known_rate: bool,
 ) -> Judged:
     """Mend a take on a known body, then measure and doubt what is kept of it."""
-    step = max(1, round(clip.fps / MEASURED_FPS))
+    step = _measuring_step(clip.fps, len(joints))
     take, piece = mend(Take(clip.root_pos, clip.local_quat, joints, clip.fps), settings, found)
     if piece != slice(None):  # a root in another unit leaps, too
         doubt_root(root_share(joints[::step], clip.fps / step), settings.judging, found)
     kept = Take(take.root[piece], take.quat[piece], take.joints[piece], take.fps)
     frames = len(kept.root)
     facts |= {"frames": frames, "seconds": round(frames / clip.fps, 6)}
+    if frames < 2:
+        return _verdict(found, facts)
+    step = _measuring_step(clip.fps, frames)
     info = replace(clip.info, captions=_inside(clip.info.captions, piece, clip.fps, frames))
     clip = replace(clip, info=info, root_pos=_float32(kept.root), local_quat=_float32(kept.quat))
     sparse, fps = kept.joints[::step], clip.fps / step
@@ -184,6 +187,11 @@ def _judge_take(
     if verdict == "quarantine":  # and without landmarks, so that no later take counts as a copy of it
         return Judged(verdict, found.reasons, found.sentences, facts, None, told)
     return Judged(verdict, found.reasons, found.sentences, facts, clip, told, fingerprint(sparse, fps))
+
+
+def _measuring_step(fps: float, frames: int) -> int:
+    """Frames from one that is measured to the next: about MEASURED_FPS, and two of them in the shortest take."""
+    return max(1, min(round(fps / MEASURED_FPS), frames - 1))
 
 
 def _float32(array: FloatArray) -> NDArray[np.float32]:

@@ -22,7 +22,7 @@ from motionlib.progress import track
 
 CODE = ("motionlib.ingest.lines",)
 MATCHING = ("motionlib.ingest.duplicates",)
-LIBRARIES = ("numpy", "scipy", "ezc3d")  # they compute what is judged
+LIBRARIES = ("numpy", "scipy", "pyarrow")  # they read and compute what is judged
 SETTLING = ("duplicate_", "related_")  # settings of `ingest.judging` that judge takes against each other
 
 

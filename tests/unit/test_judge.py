@@ -17,6 +17,7 @@ from motionlib.ingest import survey as surveys
 from motionlib.ingest import synthetic
 from motionlib.ingest.captions import Label
 from motionlib.ingest.judge import Judged, judge
+from motionlib.ingest.lines import judge_job
 from motionlib.ingest.quality import QUARANTINE, REASONS, REMARK, REPAIR, BadMotionError
 from motionlib.ingest.source import Format, Source
 from motionlib.ingest.survey import DEFAULTS, check_delivery, judge_all, survey
@@ -392,3 +393,19 @@ def test_real_deliveries_are_accepted(real_mocap: Path, tmp_path: Path):
     # The root of 09_10 stands at the origin for four frames and then leaps by 1.9 m: a fault of the recording.
     asf = round(0.0254 / 0.45, 9)
     assert verdicts == {"01_01": ("accept", asf, "y"), "02_01": ("accept", asf, "y"), "09_10": ("repair", asf, "y")}
+
+
+@pytest.mark.parametrize("frames", [2, 3, 4, 5])
+def test_a_take_of_a_few_frames_is_too_short_and_no_failure(frames: int):
+    result = judge_job(
+        (ClipInfo("d/walk", "d/walk.bvh", "d"), Label(), Source("walk.bvh", few_frames(frames))), DEFAULTS
+    )
+    assert result[1].verdict == "quarantine"
+    assert result[1].reasons[0] == "too_short"
+
+
+def few_frames(count: int) -> bytes:
+    """The first frames of the walk, at 120 Hz: less than one step from a measured frame to the next."""
+    head, _, rows = WALK.decode().partition("\nFrames: ")
+    _, _, *lines = rows.split("\n")
+    return "\n".join([head, f"Frames: {count}", "Frame Time: 0.00833333", *lines[:count], ""]).encode()
