@@ -23,7 +23,7 @@ from motionlib.artifacts.files import (
     write_json,
 )
 from motionlib.artifacts.models import read_model, write_model
-from motionlib.artifacts.reports import Report, line_table, read_report, write_report
+from motionlib.artifacts.reports import Report, at, line_table, read_report, write_report
 from motionlib.artifacts.shards import digest_of
 from motionlib.artifacts.text import TextTable, read_text, write_text
 
@@ -44,6 +44,7 @@ __all__ = [
     "Item",
     "Report",
     "TextTable",
+    "at",
     "digest_of",
     "leave_pandas_out",
     "library_fingerprints",

@@ -1,6 +1,6 @@
 """reports/: numbers, and pictures, pages or tables beside them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -59,3 +59,15 @@ def line_table(lines: Iterable[dict[str, Any]]) -> pa.Table:
         columns["measures"] = [sorted((line.get("measures") or {}).items()) for line in some]
         tables.append(pa.table(columns, schema=LINES))
     return pa.concat_tables(tables).combine_chunks()
+
+
+def at(numbers: Any, place: str) -> Any:
+    """What stands at a dotted place of a report, such as `held_out.clips` or `r_precision.0`; None if nothing does."""
+    for name in place.split("."):
+        if isinstance(numbers, Mapping):
+            numbers = numbers.get(name)
+        elif isinstance(numbers, list) and name.isdigit() and int(name) < len(numbers):
+            numbers = numbers[int(name)]
+        else:
+            return None
+    return numbers

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from motionlib.artifacts import at
 from motionlib.board.state import REPORTS, State
-from motionlib.export.numbers import at, shown
+from motionlib.export.numbers import shown
 from motionlib.export.player import environment
 
 TEMPLATES = Path(__file__).parent / "templates"

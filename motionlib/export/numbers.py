@@ -67,18 +67,6 @@ def _report(folder: Path) -> Numbers:
         return NOTHING
 
 
-def at(numbers: Any, place: str) -> Any:
-    """What stands at a dotted place, such as `held_out.clips` or `r_precision.0`; None if there is nothing."""
-    for name in place.split("."):
-        if isinstance(numbers, Mapping):
-            numbers = numbers.get(name)
-        elif isinstance(numbers, list) and name.isdigit() and int(name) < len(numbers):
-            numbers = numbers[int(name)]
-        else:
-            return None
-    return numbers
-
-
 def shown(value: Any, scale: float = 1.0, unit: str = "") -> str:
     """A number as text, with its interval where it has one: `28.4 (27.1 to 29.8) mm`."""
     if isinstance(value, Mapping) and set(value) >= INTERVAL:

@@ -4,8 +4,8 @@ import base64
 from pathlib import Path
 from typing import NamedTuple
 
-from motionlib.artifacts import read_json
-from motionlib.export.numbers import Reports, at, flat, read_reports, shown
+from motionlib.artifacts import at, read_json
+from motionlib.export.numbers import Reports, flat, read_reports, shown
 from motionlib.export.player import Row, environment, read_motions, rows_by_text
 from motionlib.export.results import cards, tables
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from motionlib.export.numbers import Card, Reports, at, card, shown
+from motionlib.artifacts import at
+from motionlib.export.numbers import Card, Reports, card, shown
 
 SHOWN_ID = 12  # characters of a hash that a person compares
 THOUSAND = 1000.0  # KID is small

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from motionlib.artifacts import at
 from motionlib.evaluation.intervals import Interval, over_seeds
 from motionlib.leaderboard.runs import Run, finished, made_by, newest, reading
 
@@ -121,9 +122,8 @@ def prior_boards() -> list[Board]:
     judged = newest(finished("evaluate"), lambda run: _maker(run, trained))
     tables = []
     sets = [(run, found) for run in judged for found in _scored(run)]
-    groups = _grouped(sets, lambda pair: json_key(pair[0].reads.get("data/features", ""), pair[1]["evaluator"]))
-    for key, pairs in groups.items():
-        data, evaluator = key.split("\n")
+    groups = _grouped(sets, lambda pair: (pair[0].reads.get("data/features", ""), pair[1]["evaluator"]))
+    for (data, evaluator), pairs in groups.items():
         facts = [(run, _prior_facts(run, found, trained)) for run, found in pairs]
         real = pairs[0][1]["real"]
         chance = {"generated": {"r_precision_aware": real.get("chance_aware", [])}}
@@ -137,23 +137,6 @@ def prior_boards() -> list[Board]:
         )
         tables.append(Board("Priors", note, PRIORS, (*anchors, *_lines(facts, PRIORS, ""))))
     return tables
-
-
-def json_key(data: str, evaluator: str) -> str:
-    """Two names that belong together, as one."""
-    return f"{data}\n{evaluator}"
-
-
-def at(report: Any, place: str) -> Any:
-    """What stands at a dotted place of a report, None if there is nothing."""
-    for name in place.split("."):
-        if isinstance(report, Mapping):
-            report = report.get(name)
-        elif isinstance(report, list) and name.isdigit() and int(name) < len(report):
-            report = report[int(name)]
-        else:
-            return None
-    return report
 
 
 def _scored(run: Run) -> list[Mapping[str, Any]]:
@@ -258,8 +241,8 @@ def _anchor(name: str, columns: tuple[Column, ...], report: Mapping[str, Any]) -
     return Line(name, tuple(_value(at(report, column.place), column.scale) for column in columns), anchor=True)
 
 
-def _grouped(items: Sequence[Any], key: Callable[[Any], str]) -> dict[str, list[Any]]:
-    groups: dict[str, list[Any]] = {}
+def _grouped(items: Sequence[Any], key: Callable[[Any], Any]) -> dict[Any, list[Any]]:
+    groups: dict[Any, list[Any]] = {}
     for item in items:
         groups.setdefault(key(item), []).append(item)
     return groups

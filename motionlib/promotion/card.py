@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from motionlib.promotion.summary import PLACES, at, rows, shown
+from motionlib.artifacts import at
+from motionlib.promotion.summary import PLACES, rows, shown
 
 UNSTATED = "not stated"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from motionlib import params
-from motionlib.artifacts import BadArtifactError, read_report
+from motionlib.artifacts import BadArtifactError, at, read_report
 
 MISSING = "–"
 THOUSAND = 1000.0  # KID is small
@@ -116,19 +116,6 @@ def shown(value: Any, scale: float = 1.0, unit: str = "") -> str:
     if isinstance(value, int) and scale == 1.0:
         return f"{value:,}{unit}"
     return f"{value * scale:.3g}{unit}" if isinstance(value, int | float) else MISSING
-
-
-def at(report: Any, place: str) -> Any:
-    """What stands at a dotted place of a report, such as `real.r_precision.0`; None if there is nothing."""
-    value = report
-    for name in place.split("."):
-        if isinstance(value, Mapping):
-            value = value.get(name)
-        elif isinstance(value, list) and name.isdigit() and int(name) < len(value):
-            value = value[int(name)]
-        else:
-            return None
-    return value
 
 
 def _report(folder: Path) -> dict[str, Any]:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from motionlib import params
-from motionlib.artifacts import Report, write_report
+from motionlib.artifacts import Report, at, write_report
 from motionlib.export import player
-from motionlib.export.numbers import at, flat, read_reports, shown
+from motionlib.export.numbers import flat, read_reports, shown
 from motionlib.export.page import run_page
 from motionlib.export.results import cards, tables
 
