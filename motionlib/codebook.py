@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from motionlib.artifacts import CodeShape
-from motionlib.training import png
+from motionlib.figures import png
 
 Int64 = NDArray[np.int64]
 Float64 = NDArray[np.float64]

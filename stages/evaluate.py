@@ -2,11 +2,10 @@
 
 import argparse
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 from motionlib import params, priors, supervision, text, tokenizers, tracking, training
-from motionlib.artifacts import Float32, Report, read_features, read_text, write_report
+from motionlib.artifacts import Report, read_features, read_text, write_report
 from motionlib.evaluation import evaluators, judged
 from motionlib.evaluation.scores import Protocol
 from motionlib.export import player
@@ -28,13 +27,10 @@ def main(name: str) -> None:
     tokenizer = tokenizers.load(TOKENIZERS / entry.tokenizer, mode=features.mode)
     model = MotionModel(tokenizer, prior, encoder, entry.sampling)
 
-    def generate(texts: Sequence[str], seconds: Sequence[float] | None, seed: int) -> list[Float32]:
-        return [motion.features for motion in model.generate(texts, seconds, seed=seed)]
-
     with tracking.run(f"evaluate@{name}", settings.evaluate.model_dump()) as log:
         log.dataset("features", FEATURES)
         found = judged.judged(
-            judges, settings.evaluate.evaluator, features, table, model.reconstruct, generate, protocol
+            judges, settings.evaluate.evaluator, features, table, model.reconstruct, model.rows, protocol
         )
         numbers = {"prior": name, "tokenizer": entry.tokenizer, "per_clip": found.per_clip, **found.numbers}
         packed = [player.pack(shown.joints, features.fps, title=shown.title, text=shown.text) for shown in found.shown]

@@ -11,7 +11,7 @@ from motionlib.evaluation import likeness, scores
 from motionlib.evaluation.embedded import Embedded
 from motionlib.evaluation.evaluator import Evaluator
 from motionlib.evaluation.scores import Protocol
-from motionlib.training import png
+from motionlib.figures import png
 
 PUBLISHED_TOPS = ("top 1", "top 2", "top 3")
 

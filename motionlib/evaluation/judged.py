@@ -16,8 +16,8 @@ from motionlib.evaluation.generated import Generate
 from motionlib.evaluation.rebuilt import Reconstruct, rebuilt
 from motionlib.evaluation.scores import Protocol
 from motionlib.evaluation.slices import slices
+from motionlib.figures import png
 from motionlib.normalize.humanml263 import recover
-from motionlib.training import png
 
 SHOWN_CLIPS = 6  # held-out motions on the run's page
 GENERATED_EACH = 3  # motions generated for each of their captions

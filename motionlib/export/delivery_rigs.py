@@ -1,6 +1,5 @@
 """The rigs of a delivery: how many takes each has, how sure its mapping to the canonical joints is, and a picture."""
 
-import base64
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +10,7 @@ from motionlib.artifacts.clip_shards import motion_digest
 from motionlib.artifacts.memory import Memory
 from motionlib.export.delivery import Overview, rig_of
 from motionlib.export.delivery_takes import read_takes
+from motionlib.figures import data_url
 from motionlib.ingest.deliveries import Delivery
 from motionlib.rig.mapping import Mapping, map_clip
 from motionlib.rig.picture import picture, telling_pose
@@ -40,7 +40,7 @@ def rigs(
     ranked = sorted(found.rigs.items(), key=lambda item: (-item[1], item[0]))[:MOST_RIGS]
     examples = [found.rig_examples[name] for name, _ in ranked if name in found.rig_examples]
     clips = {rig_of(take.line): take.clip for take in read_takes(deliveries, examples, body_models)}
-    drawn = Memory("rigs", sources.fingerprint(["motionlib.rig.picture"], ["numpy", "matplotlib"]))
+    drawn = Memory("rigs", sources.fingerprint(["motionlib.rig.picture", "motionlib.figures"], ["numpy", "matplotlib"]))
     shown = []
     for name, count in ranked:
         clip = clips.get(name)
@@ -60,8 +60,8 @@ def rigs(
 def _picture(clip: Clip, mapping: Mapping, drawn: Memory) -> str:
     """As a data URL; drawn once for each take."""
     key = motion_digest(clip)
-    png = drawn.get(key)
-    if png is None:
-        png = base64.b64encode(picture(clip.skeleton, mapping, telling_pose(clip, mapping))).decode("ascii")
-        drawn.put(key, png)
-    return f"data:image/png;base64,{png}"
+    url: str | None = drawn.get(key)
+    if url is None:
+        url = data_url(picture(clip.skeleton, mapping, telling_pose(clip, mapping)))
+        drawn.put(key, url)
+    return url

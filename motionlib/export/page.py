@@ -1,6 +1,5 @@
 """The page of a run: its key numbers with intervals, its motions playing, its pictures, in one self-contained file."""
 
-import base64
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,6 +7,7 @@ from motionlib.artifacts import at, read_json
 from motionlib.export.numbers import Reports, flat, read_reports, shown
 from motionlib.export.player import Row, environment, read_motions, rows_by_text
 from motionlib.export.results import cards, tables
+from motionlib.figures import data_url
 
 MOTIONS = "motions.json"
 STAGES = ("evaluate", "codebook", "train_tokenizer", "train_prior", "train_evaluator", "normalize", "ingest")
@@ -74,6 +74,6 @@ def _pictures(reports: Path, tokenizer: str, prior: str, evaluator: str) -> list
 
 
 def _picture(path: Path, reports: Path) -> Picture:
-    url = "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
+    url = data_url(path.read_bytes())
     parts = path.relative_to(reports).with_suffix("").parts
     return Picture(url, " · ".join(part.replace("_", " ") for part in parts))

@@ -1,11 +1,11 @@
 """Pictures of the ingest report, with margins given by hand: a layout engine takes as long as the drawing itself."""
 
-import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from motionlib.figures import png
 from motionlib.ingest.coverage import Coverage
 from motionlib.ingest.movement import SPEEDS, TURNS
 
@@ -21,7 +21,7 @@ def lengths(seconds: Sequence[float]) -> bytes:
     axes.set_xlabel("length of a take, s")
     axes.set_ylabel("takes")
     axes.set_title(f"{len(seconds)} takes, {sum(seconds) / 60:.1f} minutes")
-    return _png(figure)
+    return png(figure, DOTS_PER_INCH)
 
 
 def reasons(counts: Mapping[str, int]) -> bytes:
@@ -35,7 +35,7 @@ def reasons(counts: Mapping[str, int]) -> bytes:
     axes.margins(x=0.1)
     axes.set_xlabel("files")
     axes.set_title("reasons and remarks" if names else "no reason was given: every file is as it should be")
-    return _png(figure)
+    return png(figure, DOTS_PER_INCH)
 
 
 def coverage(covered: Coverage) -> bytes:
@@ -56,10 +56,4 @@ def coverage(covered: Coverage) -> bytes:
     words.barh([word for word, _ in ranked], [count for _, count in ranked], color="#3b6ea5")
     words.invert_yaxis()
     words.set_title("takes whose captions speak of it" if ranked else "no caption speaks of an action")
-    return _png(figure)
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
-    return buffer.getvalue()
+    return png(figure, DOTS_PER_INCH)

@@ -1,6 +1,5 @@
 """Leaderboards as Markdown, HTML, LaTeX and CSV; the same tables give the same bytes."""
 
-import base64
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +8,7 @@ from jinja2 import Environment, PackageLoader
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from motionlib.figures import data_url, png
 from motionlib.leaderboard.tables import Board, Column, Line, Value
 
 NONE = "–"
@@ -77,7 +77,7 @@ def table(boards: Sequence[Board]) -> str:
 def html(boards: Sequence[Board]) -> str:
     """One page that opens offline, with a picture of rate against distortion."""
     environment = Environment(loader=PackageLoader("motionlib.leaderboard", "templates"), autoescape=True)
-    pictures = {board.note: _data_url(rate_distortion(board)) for board in boards if _has_rates(board)}
+    pictures = {board.note: data_url(rate_distortion(board)) for board in boards if _has_rates(board)}
     page: str = environment.get_template("leaderboard.html").render(
         title=TITLE, lead=INTERVALS, boards=boards, cells=_cells, name=_name, seeds=_seeds, pictures=pictures
     )
@@ -108,9 +108,7 @@ def rate_distortion(board: Board) -> bytes:
     axes.margins(x=0.15)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
-    out = io.BytesIO()
-    figure.savefig(out, format="png", metadata={"Software": None})
-    return out.getvalue()
+    return png(figure)
 
 
 def shown(value: Value, column: Column) -> str:
@@ -166,7 +164,3 @@ def _seeds(line: Line) -> str:
 
 def _number(value: float, digits: int) -> str:
     return f"{value:,.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
-
-
-def _data_url(picture: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(picture).decode("ascii")

@@ -1,6 +1,5 @@
 """What the two modes of features differ by on a take, and which known faults of the published ones hit it."""
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -9,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from motionlib.figures import png
 from motionlib.normalize import exact
 from motionlib.normalize.batched import exactly
 from motionlib.normalize.batched_body import Body, angle, smoothed
@@ -162,9 +162,7 @@ def picture(found: Sequence[Difference]) -> bytes:
     right.invert_yaxis()
     right.set_xlabel("published std; box: half of the takes, whiskers: 5 and 95 %")
     right.set_title("exact minus compat, root mean square per take")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
-    return buffer.getvalue()
+    return png(figure, DOTS_PER_INCH)
 
 
 def _draw_faults(axes: Axes, compared: Sequence[Difference]) -> None:

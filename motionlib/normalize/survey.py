@@ -1,6 +1,5 @@
 """The report of the `normalize` stage: what became of the takes, in numbers and one picture."""
 
-import io
 from collections import Counter
 from collections.abc import Mapping
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from motionlib.artifacts import Report
 from motionlib.body.skeleton import CANONICAL_LENGTHS, CANONICAL_NAMES, CANONICAL_PARENTS
+from motionlib.figures import png
 from motionlib.normalize.layout import FEATURE_GROUPS, HUMANML3D
 from motionlib.normalize.library import Normalized
 
@@ -85,9 +85,7 @@ def bodies(poses: Mapping[str, FloatArray]) -> bytes:
         axes.set_xticks([])
         axes.set_xlabel(towards)
         axes.set_ylabel("m")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
-    return buffer.getvalue()
+    return png(figure, DOTS_PER_INCH)
 
 
 def _draw(axes: Axes, pose: FloatArray, axis: int, middle: float) -> None:

@@ -94,6 +94,10 @@ class MotionModel:
             codes += [one.cpu().numpy().astype(np.int64) for one in made]
         return [Motion(text, self.decode(one), one, self.fps) for text, one in zip(wanted, codes, strict=True)]
 
+    def rows(self, texts: Sequence[str], seconds: Sequence[float] | None, seed: int) -> list[Float32]:
+        """Raw features (T, D) of one motion per text: `generate` as an evaluation asks for it."""
+        return [motion.features for motion in self.generate(texts, seconds, seed=seed)]
+
     def encode(self, features: Float32) -> Int64:
         """Codes of one clip: (T, D) raw features -> (L, Q) int64."""
         with torch.inference_mode():

@@ -6,12 +6,11 @@ params.yaml and writes what the gate needs of it. The flow runs it where the cha
 
 import argparse
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from motionlib import params, training
-from motionlib.artifacts import Float32, read_features, read_text, write_json
+from motionlib.artifacts import read_features, read_text, write_json
 from motionlib.evaluation import evaluators, generated
 from motionlib.evaluation.embedded import Embedded
 from motionlib.evaluation.rebuilt import rebuilt
@@ -39,11 +38,8 @@ def rematch(bundle: Path) -> dict[str, Any]:
     judge = evaluators.load(EVALUATORS / settings.evaluate.evaluator, table.encoder, features.mode)
     test, longest = Embedded.of(judge, features, table, "test"), judge.config.max_frames
 
-    def generate(texts: Sequence[str], seconds: Sequence[float] | None, seed: int) -> list[Float32]:
-        return [motion.features for motion in model.generate(texts, seconds, seed=seed)]
-
     texts = [table.captions[caption] for _, caption in test.pairs.cases]
-    made = generate(texts, generated.true_seconds(test, features, longest), protocol.seed)
+    made = model.rows(texts, generated.true_seconds(test, features, longest), protocol.seed)
     kept = rebuilt(features, model.reconstruct, longest, protocol)
     distances = generated.distances(judge, test, made)
     return {"evaluator": judge.id, "per_clip": generated.with_distances(kept.per_clip, distances)}

@@ -1,7 +1,5 @@
 """A picture of a mapping: the source's bones in grey, over them the canonical joints, their sources and confidence."""
 
-import io
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -10,6 +8,7 @@ from numpy.typing import NDArray
 from motionlib.artifacts import Clip
 from motionlib.body import rotations
 from motionlib.body.skeleton import CANONICAL_NAMES, CANONICAL_PARENTS, Skeleton
+from motionlib.figures import png
 from motionlib.rig import alignment, pose
 from motionlib.rig.mapping import Mapping
 
@@ -60,9 +59,7 @@ def picture(skeleton: Skeleton, mapping: Mapping, positions: FloatArray | None =
         for side, place in ((("left", 1.0), ("right", -1.0)), (("", 1.0),))[column]:
             _labels(axes, skeleton, mapping, flats[2 * column + 1], side, place)
     figure.suptitle(f"{len(skeleton.names)} joints, confidence {mapping.overall:.2f}", fontsize=12, y=0.99)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
-    return buffer.getvalue()
+    return png(figure, DOTS_PER_INCH)
 
 
 def telling_pose(clip: Clip, mapping: Mapping) -> FloatArray:

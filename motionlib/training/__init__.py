@@ -1,7 +1,7 @@
 """One training loop for every model, its checkpoints and its curves."""
 
 from motionlib.training.checkpoint import fingerprint, folder, forget
-from motionlib.training.history import History, Point, curves_png, png
+from motionlib.training.history import History, Point, curves_png
 from motionlib.training.loop import deterministic, fit
 from motionlib.training.optimiser import total_steps
 from motionlib.training.types import Loss, Trainable
@@ -17,6 +17,5 @@ __all__ = [
     "fit",
     "folder",
     "forget",
-    "png",
     "total_steps",
 ]

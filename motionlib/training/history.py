@@ -1,12 +1,13 @@
 """What happened during a training, as numbers for a report and as a picture."""
 
-import io
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from motionlib.figures import png
 
 COLUMNS = 3  # panels in a row of the picture
 PANEL_INCHES = (3.6, 2.5)
@@ -80,10 +81,3 @@ def curves_png(history: History, title: str = "") -> bytes:
     if title:
         figure.suptitle(title, fontsize=11)
     return png(figure)
-
-
-def png(figure: Figure) -> bytes:
-    """A figure as PNG bytes without dates or versions inside."""
-    out = io.BytesIO()
-    figure.savefig(out, format="png", metadata={"Software": None})
-    return out.getvalue()
