@@ -54,6 +54,7 @@ def save(folder: Path, model: Tokenizer) -> None:
         "fps": model.fps,
         "mode": model.mode,
         "shape": model.shape._asdict(),
+        "bits_per_second": model.bits_per_second,
         "parameters": model.parameter_count(),
     }
     write_model(folder, arrays(model), card)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from motionlib.artifacts import CodeShape
+from motionlib.artifacts import CodeShape, Float32
 from motionlib.artifacts.modes import COMPAT
 from motionlib.training import Loss
 
@@ -101,6 +101,16 @@ class Tokenizer(nn.Module, ABC):
 
     def plan(self, steps: int) -> None:
         """Told before training how many steps it will take, for what changes on the way."""
+
+    def code_vectors(self) -> list[Float32]:
+        """(V, C) vector of each code of each of the Q codebooks; empty where codes are no vectors."""
+        return []
+
+    @property
+    def bits_per_second(self) -> float:
+        """What the codes of a second take, all codes being equally likely."""
+        shape = self.shape
+        return shape.steps_per_second * shape.codes_per_step * math.log2(shape.codebook_size)
 
     def reconstruct(self, features: Tensor) -> Tensor:
         """What is left of features after their codes: decode of encode, (B, T, D) -> (B, T // f * f, D)."""

@@ -24,7 +24,10 @@ STRIDE = 2  # of each halving; its kernel is twice as long
 
 
 class Sizes(NamedTuple):
-    """What encoder and decoder share: `width` C' inside, `latent` C between them, blocks per stack and their reach."""
+    """What encoder and decoder share: `width` C' inside, `latent` C between them, blocks per stack and their reach.
+
+    `causal`: no step sees a later one, so that codes and motion can be had while the motion is still going on.
+    """
 
     width: int
     latent: int
@@ -32,6 +35,7 @@ class Sizes(NamedTuple):
     depth: int
     growth: int
     activation: str
+    causal: bool = False
 
 
 class Conv(nn.Conv1d):
@@ -39,19 +43,43 @@ class Conv(nn.Conv1d):
 
     In eval mode on a CPU it is a plain matrix product: whole clips have a hundred different lengths, and oneDNN
     prepares a new kernel for each, which takes ten times as long as using it.
+
+    Args:
+        padding: Steps of zeros on both sides. causal: All of them before the first step instead, so that a step sees
+            itself (with a stride: the steps that it stands for) and what came before.
     """
+
+    def __init__(
+        self,
+        width: int,
+        out: int,
+        kernel: int,
+        stride: int = 1,
+        padding: int = 0,
+        dilation: int = 1,
+        causal: bool = False,
+    ) -> None:
+        super().__init__(width, out, kernel, stride, padding, dilation)
+        self.before, self.after = (2 * padding, 0) if causal else (padding, padding)
+
+    @property
+    def current(self) -> int:
+        """The first tap that sees the step itself (with a stride: the first step that it stands for)."""
+        return self.before // self.dilation[0]
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, C, 1, T) -> (B, C', 1, T')."""
         if not self.training and image.device.type == "cpu":
             return self._product(image)
         weight = self.weight.unsqueeze(2).contiguous(memory_format=torch.channels_last)
-        padding, stride, dilation = int(self.padding[0]), self.stride[0], self.dilation[0]
-        return functional.conv2d(image, weight, self.bias, (1, stride), (0, padding), (1, dilation))
+        stride, dilation, around = self.stride[0], self.dilation[0], self.after
+        if self.before != self.after:
+            image, around = to_image(functional.pad(to_rows(image), (0, 0, self.before, self.after))), 0
+        return functional.conv2d(image, weight, self.bias, (1, stride), (0, around), (1, dilation))
 
     def _product(self, image: Tensor) -> Tensor:
-        padding, stride, dilation = int(self.padding[0]), self.stride[0], self.dilation[0]
-        rows = functional.pad(to_rows(image), (0, 0, padding, padding))
+        stride, dilation = self.stride[0], self.dilation[0]
+        rows = functional.pad(to_rows(image), (0, 0, self.before, self.after))
         batch, steps, width = rows.shape
         out = (steps - dilation * (self.kernel_size[0] - 1) - 1) // stride + 1
         strides = (rows.stride(0), stride * rows.stride(1), dilation * rows.stride(1), rows.stride(2))
@@ -60,9 +88,9 @@ class Conv(nn.Conv1d):
         return to_image(functional.linear(seen.reshape(batch, out, -1), weight, self.bias))
 
 
-def same(width: int, out: int) -> Conv:
+def same(width: int, out: int, causal: bool = False) -> Conv:
     """A convolution over three steps that keeps the length."""
-    return Conv(width, out, KERNEL, padding=1)
+    return Conv(width, out, KERNEL, padding=1, causal=causal)
 
 
 class Activation(nn.Module):
@@ -80,9 +108,9 @@ class Activation(nn.Module):
 class Residual(nn.Module):
     """x + conv1(act(conv3_dilated(act(x))))."""
 
-    def __init__(self, width: int, dilation: int, activation: str) -> None:
+    def __init__(self, width: int, dilation: int, activation: str, causal: bool = False) -> None:
         super().__init__()
-        self.wide = Conv(width, width, KERNEL, padding=dilation, dilation=dilation)
+        self.wide = Conv(width, width, KERNEL, padding=dilation, dilation=dilation, causal=causal)
         self.point = Conv(width, width, 1)
         self.act = Activation(activation)
 
@@ -92,9 +120,10 @@ class Residual(nn.Module):
         return x + inner
 
 
-def stack(width: int, depth: int, growth: int, activation: str) -> nn.Sequential:
+def stack(sizes: Sizes) -> nn.Sequential:
     """Residual blocks, the widest reach first: dilations growth^(depth-1), ..., growth, 1."""
-    return nn.Sequential(*(Residual(width, growth**i, activation) for i in reversed(range(depth))))
+    width, growth, activation, causal = sizes.width, sizes.growth, sizes.activation, sizes.causal
+    return nn.Sequential(*(Residual(width, growth**i, activation, causal) for i in reversed(range(sizes.depth))))
 
 
 class Doubled(nn.Module):
@@ -113,12 +142,12 @@ class Encoder(nn.Module):
 
     def __init__(self, rows: int, sizes: Sizes) -> None:
         super().__init__()
-        width, latent, halvings, depth, growth, activation = sizes
-        layers: list[nn.Module] = [same(rows, width), Activation(activation)]
-        for _ in range(halvings):
-            layers.append(Conv(width, width, 2 * STRIDE, stride=STRIDE, padding=1))
-            layers.append(stack(width, depth, growth, activation))
-        self.layers = nn.Sequential(*layers, same(width, latent))
+        width, causal = sizes.width, sizes.causal
+        layers: list[nn.Module] = [same(rows, width, causal), Activation(sizes.activation)]
+        for _ in range(sizes.halvings):
+            layers.append(Conv(width, width, 2 * STRIDE, stride=STRIDE, padding=1, causal=causal))
+            layers.append(stack(sizes))
+        self.layers = nn.Sequential(*layers, same(width, sizes.latent, causal))
 
     def forward(self, rows: Tensor) -> Tensor:
         """T must be a multiple of 2^halvings."""
@@ -130,11 +159,11 @@ class Decoder(nn.Module):
 
     def __init__(self, rows: int, sizes: Sizes) -> None:
         super().__init__()
-        width, latent, halvings, depth, growth, activation = sizes
-        layers: list[nn.Module] = [same(latent, width), Activation(activation)]
-        for _ in range(halvings):
-            layers += [stack(width, depth, growth, activation), Doubled(), same(width, width)]
-        self.layers = nn.Sequential(*layers, same(width, width), Activation(activation), same(width, rows))
+        width, causal, act = sizes.width, sizes.causal, sizes.activation
+        layers: list[nn.Module] = [same(sizes.latent, width, causal), Activation(act)]
+        for _ in range(sizes.halvings):
+            layers += [stack(sizes), Doubled(), same(width, width, causal)]
+        self.layers = nn.Sequential(*layers, same(width, width, causal), Activation(act), same(width, rows, causal))
 
     def forward(self, latent: Tensor) -> Tensor:
         """Any L."""

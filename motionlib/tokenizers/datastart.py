@@ -18,7 +18,6 @@ TRAVEL_METRES = 4.0  # per metre of a frame's travel, which adds up along the pa
 ROTATION_METRES = 0.05  # per unit of 6D; the positions say the same
 VELOCITY_METRES = 0.5
 CONTACT_METRES = 0.02
-CENTRE = 1  # the middle tap of a kernel of 3
 BLOCK = STRIDE * STRIDE  # frames of a code
 
 
@@ -83,12 +82,12 @@ def _components(rows: Tensor, count: int) -> Tensor:
 def _write(first: Conv, halves: list[Conv], last: Conv, frame: Tensor, block: Tensor) -> None:
     kept, latent = frame.shape[1], block.shape[1]
     eye = torch.eye(kept, device=frame.device)
-    first.weight[:kept, :, CENTRE] = frame.T
-    first.weight[kept:, :, CENTRE] = -frame.T
-    for tap in range(STRIDE):  # frames 2t and 2t + 1 side by side; a kernel of 4 begins one step before
+    first.weight[:kept, :, first.current] = frame.T
+    first.weight[kept:, :, first.current] = -frame.T
+    for tap in range(STRIDE):  # frames 2t and 2t + 1 side by side
         rows = slice(tap * kept, (tap + 1) * kept)
-        halves[0].weight[rows, :kept, 1 + tap] = eye
-        halves[0].weight[rows, kept:, 1 + tap] = -eye
+        halves[0].weight[rows, :kept, halves[0].current + tap] = eye
+        halves[0].weight[rows, kept:, halves[0].current + tap] = -eye
         pair = block[tap * 2 * kept : (tap + 1) * 2 * kept]  # (2 P, C)
-        halves[1].weight[:latent, :, 1 + tap] = pair.T
-    last.weight[range(latent), range(latent), CENTRE] = 1.0
+        halves[1].weight[:latent, :, halves[1].current + tap] = pair.T
+    last.weight[range(latent), range(latent), last.current] = 1.0

@@ -13,8 +13,11 @@ import math
 from typing import Literal, NamedTuple
 
 import torch
+from pydantic import Field, NonNegativeFloat, PositiveFloat
 from torch import Tensor, nn
 from torch.nn import functional
+
+from motionlib.tokenizers.autoencoder import ConvConfig
 
 Mode = Literal["naive", "ema", "reset", "ema_reset"]
 Reset = Literal["t2mgpt", "reseed"]
@@ -25,7 +28,27 @@ KMEANS_STEPS = 20
 BLOCK = 8192  # latents compared with all codes at once; bounds memory
 
 
-class Quantized(NamedTuple):
+class VectorConfig(ConvConfig):
+    """Settings of codebooks between convolutions; the defaults are T2M-GPT's, but for `reset` (T2M-GPT: `t2mgpt`)."""
+
+    codes: int = Field(default=512, ge=2, le=65536, description="V, size of a codebook")
+    mode: Mode = Field(default="ema_reset", description="how a codebook follows the latents")
+    reset: Reset = Field(default="reseed", description="how a dead code is revived")
+    reset_share: NonNegativeFloat = Field(
+        default=1.0, le=1.0, description="share of training in which codes are revived"
+    )
+    decay: PositiveFloat = Field(default=0.99, lt=1.0, description="of a codebook's moving averages")
+    threshold: NonNegativeFloat = Field(
+        default=0.0, description="uses per step below which a code is dead; 0: by batch"
+    )
+    continuous_share: NonNegativeFloat = Field(
+        default=0.0, lt=1.0, description="share of training before codes come in"
+    )
+    kmeans: bool = Field(default=False, description="cluster the first batch for the start")
+    commitment: NonNegativeFloat = Field(default=0.02, description="weight of the commitment")
+
+
+class Snapped(NamedTuple):
     """`latent` (B, L, C) snapped to codes, with straight-through gradient; `codes` (B, L) int64; two scalar losses.
 
     `commitment` pulls latents to their codes; `codebook` pulls codes to latents, 0 where they follow by EMA.
@@ -90,6 +113,24 @@ class VectorQuantizer(nn.Module):
         self.register_buffer("start_at", torch.tensor([0]))
         self.register_buffer("reset_until", torch.tensor([torch.iinfo(torch.int64).max]))
 
+    @classmethod
+    def of(cls, config: VectorConfig, width: int) -> "VectorQuantizer":
+        """A codebook of vectors of `width` numbers, as the settings say."""
+        return cls(
+            config.codes,
+            width,
+            mode=config.mode,
+            reset=config.reset,
+            decay=config.decay,
+            threshold=config.threshold,
+            kmeans=config.kmeans,
+        )
+
+    def plan(self, config: VectorConfig, steps: int) -> None:
+        """Shares of a training of `steps` become steps: when codes come in, when their revival ends."""
+        self.start_at.fill_(round(config.continuous_share * steps))
+        self.reset_until.fill_(round(config.reset_share * steps))
+
     def nearest(self, latent: Tensor) -> Tensor:
         """Code of each latent by squared distance: (..., C) -> (...) int64; the lowest index of equals."""
         flat = latent.reshape(-1, latent.shape[-1]).float()
@@ -99,18 +140,18 @@ class VectorQuantizer(nn.Module):
         """Vector of each code: (...) -> (..., C)."""
         return functional.embedding(codes, self.codebook)
 
-    def forward(self, latent: Tensor) -> Quantized:
+    def forward(self, latent: Tensor) -> Snapped:
         """Snap latents (B, L, C) to their nearest codes."""
         latent = latent.float()
         if self.training and int(self.step) < int(self.start_at):
             zero = latent.new_zeros(())
-            return Quantized(latent, torch.zeros_like(latent[..., 0], dtype=torch.int64), zero, zero)
+            return Snapped(latent, torch.zeros_like(latent[..., 0], dtype=torch.int64), zero, zero)
         codes = self.nearest(latent)
         snapped = self.lookup(codes)
         zero = latent.new_zeros(())
         codebook = functional.mse_loss(snapped, latent.detach()) if self.learned else zero
         commitment = functional.mse_loss(latent, snapped.detach())
-        return Quantized(latent + (snapped - latent).detach(), codes, commitment, codebook)
+        return Snapped(latent + (snapped - latent).detach(), codes, commitment, codebook)
 
     @torch.no_grad()
     def follow(self, latent: Tensor, codes: Tensor, generator: torch.Generator) -> dict[str, float]:

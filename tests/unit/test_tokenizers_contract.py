@@ -116,10 +116,13 @@ def test_wrong_input_is_named(kind):
         model.encode(clip(8, 250))
     with pytest.raises(ValueError, match="a clip of 3 rows is shorter than one step of 4"):
         model.encode(clip(3))
+    per_step = model.shape.codes_per_step
+    codes = torch.zeros(1, 2, per_step, dtype=torch.int64)
+    codes[0, 1] = 99999
     with pytest.raises(ValueError, match=r"codes reach from 0 to 99999; expected 0 to"):
-        model.decode(torch.tensor([[[0], [99999]]]))
-    with pytest.raises(ValueError, match=r"expected codes \(B, L, 1\)"):
-        model.decode(torch.zeros(1, 3, 2, dtype=torch.int64))
+        model.decode(codes)
+    with pytest.raises(ValueError, match=rf"expected codes \(B, L, {per_step}\)"):
+        model.decode(torch.zeros(1, 3, per_step + 1, dtype=torch.int64))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -127,9 +130,34 @@ def test_numpy_clips_go_through_the_same_doors(kind):
     model = made(kind)
     rows = clip(30)[0].numpy()
     codes = encode_clip(model, rows)
-    assert codes.shape == (7, 1)
+    assert codes.shape == (30 // model.shape.frames_per_step, model.shape.codes_per_step)
     assert np.array_equal(decode_codes(model, codes), reconstruct_clip(model, rows))
     assert np.array_equal(reconstruct_clip(model, rows), model.reconstruct(clip(30))[0].detach().numpy())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_code_vectors_are_one_for_each_code_or_none_at_all(kind):
+    model = made(kind)
+    books = model.code_vectors()
+    assert len(books) in (0, model.shape.codes_per_step)
+    assert all(len(book) == model.shape.codebook_size for book in books)
+    assert model.bits_per_second > 0
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if "causal" in TOKENIZERS[kind].Config.model_fields])
+def test_a_causal_tokenizer_knows_nothing_of_later_frames(kind):
+    torch.manual_seed(0)
+    settings = SMALL.get(kind, {}) | {"causal": True}
+    model = tokenizers.build(kind, settings, torch.zeros(263), torch.ones(263)).eval()
+    step = model.shape.frames_per_step
+    whole = clip(16 * step)
+    changed = whole.clone()
+    changed[:, 10 * step :] += 1.0
+    codes, others = model.encode(whole), model.encode(changed)
+    assert torch.equal(codes[:, :10], others[:, :10])
+    later = codes.clone()
+    later[:, 10:] = (later[:, 10:] + 1) % model.shape.codebook_size
+    torch.testing.assert_close(model.decode(codes)[:, : 10 * step], model.decode(later)[:, : 10 * step])
 
 
 def test_an_unknown_kind_is_named_with_the_known_ones():
