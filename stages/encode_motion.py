@@ -25,7 +25,9 @@ def main(name: str) -> None:
 
     offsets = np.cumsum([0, *map(len, codes)])
     ids = [clip.id for clip in features.clips]
-    write_codes(Path("data/codes") / name, CodeSet(np.concatenate(codes), offsets, ids, model.shape))
+    write_codes(
+        Path("data/codes") / name, CodeSet(np.concatenate(codes), offsets, ids, model.shape, model.code_vectors())
+    )
 
 
 if __name__ == "__main__":

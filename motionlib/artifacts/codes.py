@@ -1,6 +1,7 @@
 """data/codes/<name>: what `encode_motion` makes."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 
 from motionlib.artifacts.feature_shards import Item
 from motionlib.artifacts.files import (
+    Float32,
     Int64,
     read_json,
     seal,
@@ -34,12 +36,14 @@ class CodeSet:
     Attributes:
         codes: (sum of L, Q) int64; clip i owns rows [offsets[i], offsets[i + 1]).
         clips: Ids in the order of data/features. A clip of T rows has T // frames_per_step steps.
+        vectors: (V, C) vector of each code of each of the Q codebooks, of one width; empty where codes are no vectors.
     """
 
     codes: Int64
     offsets: Int64
     clips: list[str]
     shape: CodeShape
+    vectors: Sequence[Float32] = ()
 
     @cached_property
     def index(self) -> dict[str, int]:
@@ -63,7 +67,9 @@ def write_codes(folder: Path, codes: CodeSet) -> None:
     np.save(folder / "codes.npy", codes.codes.astype("<i8"), allow_pickle=False)
     np.save(folder / "offsets.npy", codes.offsets.astype("<i8"), allow_pickle=False)
     write_json(folder / "clips.json", codes.clips)
-    seal(folder, "codes", shape=codes.shape._asdict())
+    if len(codes.vectors):
+        np.save(folder / "vectors.npy", np.stack(codes.vectors).astype("<f4"), allow_pickle=False)
+    seal(folder, "codes", shape=codes.shape._asdict(), vectors=len(codes.vectors))
 
 
 def read_codes(folder: Path) -> CodeSet:
@@ -74,4 +80,5 @@ def read_codes(folder: Path) -> CodeSet:
         offsets=np.load(folder / "offsets.npy", allow_pickle=False),
         clips=read_json(folder / "clips.json"),
         shape=CodeShape(**manifest["shape"]),
+        vectors=list(np.load(folder / "vectors.npy", allow_pickle=False)) if manifest["vectors"] else (),
     )

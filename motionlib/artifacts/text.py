@@ -15,18 +15,24 @@ class TextTable:
 
     Attributes:
         sentence: (N, E) float32. words: (sum of tokens, E) float32, caption i owning rows
-        [offsets[i], offsets[i + 1]). encoder: {"spec", "digest", "dim"} of the encoder that made them.
+        [offsets[i], offsets[i + 1]). spans: (sum of tokens, 2) int64, the characters of the caption that each row
+        of `words` stands for. encoder: {"spec", "digest", "dim"} of the encoder that made them.
     """
 
     captions: list[str]
     sentence: Float32
     words: Float32
     offsets: Int64
+    spans: Int64
     encoder: dict[str, Any]
 
     def words_of(self, caption_id: int) -> Float32:
         """(S, E) states of one caption's word pieces."""
         return self.words[self.offsets[caption_id] : self.offsets[caption_id + 1]]
+
+    def spans_of(self, caption_id: int) -> Int64:
+        """(S, 2) first character of each of them, and the one behind its last."""
+        return self.spans[self.offsets[caption_id] : self.offsets[caption_id + 1]]
 
 
 def write_text(folder: Path, table: TextTable) -> None:
@@ -36,6 +42,7 @@ def write_text(folder: Path, table: TextTable) -> None:
     np.save(folder / "sentence.npy", table.sentence.astype("<f4"), allow_pickle=False)
     np.save(folder / "words.npy", table.words.astype("<f4"), allow_pickle=False)
     np.save(folder / "offsets.npy", table.offsets.astype("<i8"), allow_pickle=False)
+    np.save(folder / "spans.npy", table.spans.astype("<i8"), allow_pickle=False)
     seal(folder, "text", encoder=table.encoder)
 
 
@@ -47,5 +54,6 @@ def read_text(folder: Path) -> TextTable:
         sentence=read_rows(folder / "sentence.npy", encoder["dim"]),
         words=read_rows(folder / "words.npy", encoder["dim"]),
         offsets=np.load(folder / "offsets.npy", allow_pickle=False),
+        spans=np.load(folder / "spans.npy", allow_pickle=False),
         encoder=encoder,
     )

@@ -6,7 +6,7 @@ Weights come from an installed package or a local folder, never from a hub at ru
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from motionlib.text.base import BadEncoderError, Encoded, TextEncoder
+from motionlib.text.base import BadEncoderError, Embedded, Encoded, TextEncoder
 from motionlib.text.hashed import HashEncoder
 from motionlib.text.local import ClipText, T5Text
 from motionlib.text.minilm import MiniLm
@@ -53,4 +53,4 @@ def require(made: Mapping[str, Any], wanted: Mapping[str, Any], whose: str) -> N
         )
 
 
-__all__ = ["ENCODERS", "BadEncoderError", "Encoded", "TextEncoder", "describe", "encoder", "require"]
+__all__ = ["ENCODERS", "BadEncoderError", "Embedded", "Encoded", "TextEncoder", "describe", "encoder", "require"]

@@ -22,11 +22,21 @@ class Encoded(NamedTuple):
         words: (sum of S, E) float32, the states of the word pieces without begin and end marks; caption i owns rows
             [offsets[i], offsets[i + 1]).
         offsets: (N + 1,) int64.
+        spans: (sum of S, 2) int64, first character of each word piece in its caption, and the one behind its last.
     """
 
     sentence: Float32
     words: Float32
     offsets: Int64
+    spans: Int64
+
+
+class Embedded(NamedTuple):
+    """One caption: `sentence` (E,), `words` (S, E), `spans` S pairs of characters."""
+
+    sentence: Float32
+    words: Float32
+    spans: Sequence[tuple[int, int]]
 
 
 class TextEncoder(Protocol):
@@ -57,12 +67,13 @@ def digest_of(facts: Mapping[str, object]) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def join(sentences: Sequence[Float32], words: Sequence[Float32], dim: int) -> Encoded:
-    """Put captions that were embedded one by one, (E,) and (S, E) each, into one table."""
-    offsets = np.zeros(len(words) + 1, dtype=np.int64)
-    offsets[1:] = np.cumsum([len(states) for states in words])
+def join(captions: Sequence[Embedded], dim: int) -> Encoded:
+    """Put captions that were embedded one by one into one table."""
+    offsets = np.zeros(len(captions) + 1, dtype=np.int64)
+    offsets[1:] = np.cumsum([len(one.words) for one in captions])
     return Encoded(
-        sentence=np.stack(sentences).astype(np.float32) if sentences else np.zeros((0, dim), np.float32),
-        words=np.concatenate([np.zeros((0, dim), np.float32), *words]).astype(np.float32),
+        sentence=np.array([one.sentence for one in captions], np.float32).reshape(-1, dim),
+        words=np.concatenate([np.zeros((0, dim), np.float32), *(one.words for one in captions)]).astype(np.float32),
         offsets=offsets,
+        spans=np.array([span for one in captions for span in one.spans], np.int64).reshape(-1, 2),
     )

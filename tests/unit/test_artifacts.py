@@ -60,6 +60,7 @@ TEXT = TextTable(
     sentence=np.eye(2, 4, dtype=np.float32),
     words=np.arange(12, dtype=np.float32).reshape(3, 4),
     offsets=np.array([0, 1, 3]),
+    spans=np.array([[0, 5], [0, 3], [3, 5]]),
     encoder={"spec": "hash:4", "digest": "0", "dim": 4},
 )
 

@@ -35,6 +35,7 @@ def table():
         sentence=rng.normal(size=(4, TEXT)).astype(np.float32),
         words=rng.normal(size=(9, TEXT)).astype(np.float32),
         offsets=offsets,
+        spans=np.zeros((9, 2), np.int64),
         encoder={"spec": "hash:6", "digest": "0", "dim": TEXT},
     )
 

@@ -115,6 +115,7 @@ def test_captions_of_a_table_are_embedded_by_their_number(kind):
         rng.normal(size=(2, WORDS)).astype(np.float32),
         rng.normal(size=(3, WORDS)).astype(np.float32),
         np.array([0, 1, 3]),
+        np.array([[0, 4], [0, 2], [2, 4]]),
         {},
     )
     both, second = model.embed_text(table, [0, 1]), model.embed_text(table, [1])

@@ -36,7 +36,7 @@ def test_set(features):
     config = EvaluatorConfig(movement_width=8, movement=8, motion_width=8, text_width=8, embedding=6)
     model = Evaluator(config, features.mean, features.std, 5).eval()
     words = np.random.default_rng(0).normal(size=(6, 5)).astype(np.float32)
-    table = TextTable([f"walk {i}" for i in range(6)], words, words, np.arange(7), {"dim": 5})
+    table = TextTable([f"walk {i}" for i in range(6)], words, words, np.arange(7), np.zeros((6, 2), int), {"dim": 5})
     return model, Embedded.of(model, features, table, "test")
 
 

@@ -50,10 +50,18 @@ def test_sizes_are_those_promised(any_encoder):
     np.testing.assert_allclose(np.linalg.norm(encoded.sentence, axis=1), 1.0, atol=1e-5)
 
 
+def test_every_word_piece_says_where_in_its_caption_it_stands(any_encoder):
+    encoded = any_encoder.encode(CAPTIONS)
+    first = [CAPTIONS[0][a:b] for a, b in encoded.spans[: encoded.offsets[1]]]
+    assert first == ["a", "person", "walks", "forward"]
+    assert len(encoded.spans) == len(encoded.words)
+
+
 def test_no_captions_give_empty_tables(any_encoder):
     encoded = any_encoder.encode([])
     assert encoded.sentence.shape == encoded.words.shape == (0, any_encoder.dim)
     assert encoded.offsets.tolist() == [0]
+    assert encoded.spans.shape == (0, 2)
 
 
 def test_digest_says_which_encoder_and_how_many_tokens(mini):
