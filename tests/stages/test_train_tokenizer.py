@@ -9,6 +9,7 @@ import yaml
 
 from motionlib import tokenizers, training
 from motionlib.artifacts import FeatureClip, Item, read_report, write_features
+from motionlib.training.batches import Windows
 from stages import train_tokenizer
 
 ENTRY = {
@@ -81,7 +82,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_bytes(workplace, monkeypatch)
     train_tokenizer.main("tiny")
     undisturbed = contents(workplace / "models"), contents(workplace / "reports")
 
-    drawn, draw = [], train_tokenizer.Windows.draw
+    drawn, draw = [], Windows.draw
 
     def stopping(self, *arguments):
         drawn.append(1)
@@ -89,7 +90,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_bytes(workplace, monkeypatch)
             raise KeyboardInterrupt
         return draw(self, *arguments)
 
-    monkeypatch.setattr(train_tokenizer.Windows, "draw", stopping)
+    monkeypatch.setattr(Windows, "draw", stopping)
     with pytest.raises(KeyboardInterrupt):
         train_tokenizer.main("tiny")
     assert list((workplace / ".motionlib/checkpoints/train_tokenizer@tiny").rglob("*.safetensors"))
