@@ -212,10 +212,13 @@ class Bar(Section):
     larger_is_better: bool = False
 
 
+SliceName = Literal["action", "delivery", "rig", "speed", "style", "subject", "turn"]
+
+
 class SliceRule(Section):
     """Parts of the held-out clips that may not get worse behind a good mean."""
 
-    by: tuple[str, ...] = Field(description="names of the clips' properties in reports/evaluate")
+    by: tuple[SliceName, ...] = Field(description="properties of the clips under `slices` in reports/evaluate")
     margin: NonNegativeFloat = Field(description="relative worsening of one slice that is still allowed")
     min_clips: PositiveInt = Field(description="slices of fewer clips are not looked at, and counted")
 

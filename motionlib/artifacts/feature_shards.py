@@ -25,6 +25,7 @@ class FeatureClip:
         start, frames: Its rows are [start, start + frames) of the shard.
         split: train, val or test; a take and its mirror share it.
         mirror: Whether left and right are swapped; such an id is "M:" + the original's.
+        rig: Name of the source skeleton's tree, as `Skeleton.rig_name` gives it; "" where it is not known.
         shard: Number of its shard.
     """
 
@@ -38,6 +39,7 @@ class FeatureClip:
     action: str
     style: str
     licence: str
+    rig: str = ""
     shard: int = 0
 
 
@@ -76,7 +78,7 @@ class TakeRecord:
     Attributes:
         motion: Hash of its motion, as in data/clips.
         reason, message: Why it is left out; "" if it is not.
-        rig: Delivery and skeleton, for people.
+        rig: Name of the source skeleton's tree.
         lengths: (22,) m, mean bone lengths. pose: (66,) m, one pose of 22 joints. Empty if it is left out.
         facts: More numbers about the take for the report, by name.
     """

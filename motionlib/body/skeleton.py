@@ -3,12 +3,14 @@
 Source of the canonical body: HumanML3D (Guo et al., CVPR 2022), `paramUtil.py` and clip 000021.
 """
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+RIG_DIGITS = 6  # of the hash in a rig's name
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +46,20 @@ class Skeleton:
     def joint_count(self) -> int:
         """J."""
         return len(self.names)
+
+    @property
+    def rig_name(self) -> str:
+        """What kind of rig it is, for people and stable: joints, the first below the root, and a hash of the tree.
+
+        The hash is of the names with those of their parents, without namespaces (`mixamorig:`) and in any order; bone
+        lengths are not in it, so that all bodies of one rig have one name.
+        """
+        plain = [name.rpartition(":")[2] for name in self.names]
+        bones = sorted(
+            (name, plain[parent] if parent >= 0 else "") for name, parent in zip(plain, self.parents, strict=True)
+        )
+        digest = hashlib.sha256(repr(bones).encode()).hexdigest()
+        return f"{self.joint_count} joints, {plain[1 % self.joint_count]}, {digest[:RIG_DIGITS]}"
 
 
 CANONICAL_NAMES = (

@@ -14,14 +14,14 @@ TURNS = (("straight", 15.0), ("curved", 45.0), ("turning", np.inf))
 
 
 def slices(features: FeatureSet, clips: list[FeatureClip]) -> dict[str, dict[str, str]]:
-    """Of each clip id: its delivery, subject, action, style, speed and turn; what is not known is left out."""
+    """Of each clip id: its delivery, rig, subject, action, style, speed and turn; what is not known is left out."""
     return {clip.id: _slices_of(clip, features.of(clip), features.fps) for clip in clips}
 
 
 def _slices_of(clip: FeatureClip, rows: Float32, fps: float) -> dict[str, str]:
     speed = horizontal_speed(recover(np.array(rows)), fps)
     turn = float(np.degrees(2.0 * np.abs(rows[:, ROOT_TURN]).mean() * fps))  # the feature is half the heading change
-    known = {name: getattr(clip, name) for name in ("delivery", "subject", "action", "style")}
+    known = {name: getattr(clip, name) for name in ("delivery", "rig", "subject", "action", "style")}
     known |= {"speed": _band(SPEEDS, speed), "turn": _band(TURNS, turn)}
     return {name: value for name, value in known.items() if value}
 

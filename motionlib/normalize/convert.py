@@ -31,7 +31,7 @@ class Converted(NamedTuple):
 
     Attributes:
         features: (T - 1, 263). mirror: the same of the mirrored take, if asked for.
-        rig: Delivery and skeleton, for people.
+        rig: Name of the source skeleton's tree.
         lengths: (22,) m, mean over frames; what the retargeting then evens out.
         pose: (22, 3) m, the first frame as the features see it: facing +z.
     """
@@ -106,5 +106,5 @@ def _converted(clip: Clip, one: Features) -> Converted:
     if one.rows is None or one.joints is None:
         return Converted(reason=one.reason, message=one.message)
     lengths = np.linalg.norm(bones(one.joints, CANONICAL_PARENTS), axis=-1).mean(axis=0)
-    rig = f"{clip.info.delivery}: {clip.skeleton.joint_count} joints, {clip.skeleton.names[1]}"
-    return Converted(one.rows, one.mirror, rig, lengths, recover(one.rows[:1])[0].astype(np.float64))
+    pose = recover(one.rows[:1])[0].astype(np.float64)
+    return Converted(one.rows, one.mirror, clip.skeleton.rig_name, lengths, pose)

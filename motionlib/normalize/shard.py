@@ -19,7 +19,7 @@ class ShardFiller:
     """Takes in take by take; what the report needs of the shard goes into its notes.
 
     The notes hold, by split, clips, mirrored clips, rows and items; takes that are left out; captions that are left
-    out, by reason; bone lengths (sum over takes and number of takes) and one pose by rig.
+    out, by reason; bone lengths (sum over takes and number of takes) and one pose by delivery and rig.
     """
 
     def __init__(self, writer: FeatureShardWriter, config: Normalize) -> None:
@@ -41,15 +41,16 @@ class ShardFiller:
             return
         lengths, pose = one.lengths.tolist(), one.pose.reshape(-1).tolist()
         self._writer.takes.append(TakeRecord(info.id, motion, rig=one.rig, lengths=lengths, pose=pose))
-        total, takes = self._lengths.get(one.rig, (np.zeros(len(one.lengths)), 0))
-        self._lengths[one.rig] = total + one.lengths, takes + 1
-        self._poses.setdefault(one.rig, one.pose)
+        body = f"{info.delivery}: {one.rig}"
+        total, takes = self._lengths.get(body, (np.zeros(len(one.lengths)), 0))
+        self._lengths[body] = total + one.lengths, takes + 1
+        self._poses.setdefault(body, one.pose)
         config = self._config
         found = spans(info.captions, len(one.features), config.fps, split, config.min_frames, config.max_frames)
         self._captions.update(found.left_out)
-        self._add_clip(info, split, one.features, False, found.kept)
+        self._add_clip(info, split, one.features, one.rig, False, found.kept)
         if one.mirror is not None:
-            self._add_clip(info, split, one.mirror, True, found.kept)
+            self._add_clip(info, split, one.mirror, one.rig, True, found.kept)
 
     def finish(self) -> None:
         """Write what is known of the whole shard."""
@@ -72,10 +73,12 @@ class ShardFiller:
         """What `add` took in, from what the shard holds of it."""
         return Converted(features, mirror, take.rig, np.array(take.lengths), np.array(take.pose).reshape(-1, 3))
 
-    def _add_clip(self, info: ClipInfo, split: str, features: Float32, mirror: bool, found: Sequence[Span]) -> None:
+    def _add_clip(
+        self, info: ClipInfo, split: str, features: Float32, rig: str, mirror: bool, found: Sequence[Span]
+    ) -> None:
         clip_id = MIRROR + info.id if mirror else info.id
         known = {name: getattr(info, name) for name in ("delivery", "subject", "action", "style", "licence")}
-        clip = FeatureClip(clip_id, self._writer.count, len(features), split, mirror, **known)
+        clip = FeatureClip(clip_id, self._writer.count, len(features), split, mirror, **known, rig=rig)
         self._writer.add(clip, features)
         low, high = features.min(axis=0).astype(np.float64), features.max(axis=0).astype(np.float64)
         self._lowest = low if self._lowest is None else np.minimum(self._lowest, low)

@@ -103,17 +103,25 @@ class Slices:
 
 
 def slices_of(metric: str, clips: Sequence[str], challenger: Report, champion: Report, settings: Promote) -> Slices:
-    """The change of a metric in every slice (by action, delivery ...) of at least `slices.min_clips` clips."""
+    """The change of a metric in every slice (by action, rig ...) of at least `slices.min_clips` clips.
+
+    Slices of the very same clips, such as a delivery on a rig of its own, are one comparison under all their names.
+    """
     found: dict[str, list[str]] = {}
     kinds = challenger.get("slices", {})
     for clip in clips:
         for name in settings.slices.by:
             if value := str(kinds.get(clip, {}).get(name, "")):
                 found.setdefault(f"{name} {value}", []).append(clip)
-    large = {name: part for name, part in sorted(found.items()) if len(part) >= settings.slices.min_clips}
+    named: dict[tuple[str, ...], list[str]] = {}
+    for name, part in sorted(found.items()):
+        if len(part) >= settings.slices.min_clips:
+            named.setdefault(tuple(part), []).append(name)
+    large = {" = ".join(names): part for part, names in named.items()}
     changes = [
         change_of(metric, part, challenger, champion, settings, where=name, shared=len(large))
         for name, part in large.items()
         if len(part) < len(clips)  # a slice that is everything says nothing new
     ]
-    return Slices(tuple(sorted(changes, key=lambda one: (-one.low, one.where))), len(found) - len(large))
+    too_small = sum(len(part) < settings.slices.min_clips for part in found.values())
+    return Slices(tuple(sorted(changes, key=lambda one: (-one.low, one.where))), too_small)

@@ -25,13 +25,20 @@ SETTINGS = Promote.model_validate(
 LENIENT = SETTINGS.model_copy(update={"require": "not_worse"})
 
 
-def report(errors, evaluator: str = "e1", distance: Any = 3.0, actions: list[str] | None = None) -> dict[str, Any]:
+def report(
+    errors,
+    evaluator: str = "e1",
+    distance: Any = 3.0,
+    actions: list[str] | None = None,
+    kinds: list[dict[str, str]] | None = None,
+) -> dict[str, Any]:
     distances = np.broadcast_to(distance, len(errors))
     clips = {
         f"clip{i:04}": {"mpjpe_mm": float(error), "mm_dist": float(far)}
         for i, (error, far) in enumerate(zip(errors, distances, strict=True))
     }
-    slices = {clip: {"action": action} for clip, action in zip(clips, actions or [], strict=False)}
+    known = kinds or [{"action": action} for action in actions or []]
+    slices = dict(zip(clips, known, strict=False))
     return {"evaluator": evaluator, "per_clip": clips, "slices": slices}
 
 
@@ -138,6 +145,51 @@ def test_turns_that_got_worse_behind_a_better_mean_are_a_veto():
         "A slice got worse: mpjpe_mm is 65 against the champion's 50 on 15 clips of action"
     )
     assert "turn" in verdict.reason
+
+
+BY_RIG = SETTINGS.model_copy(
+    update={"slices": SETTINGS.slices.model_copy(update={"by": ("action", "delivery", "rig", "speed")})}
+)
+OLD_RIG, NEW_RIG = "31 joints, LHipJoint, 0a1b2c", "78 joints, Spine, 3d4e5f"
+
+
+def on_two_rigs() -> list[dict[str, str]]:
+    """100 clips of two deliveries and two speeds; every fifth of either delivery is on the new rig."""
+    return [
+        {
+            "delivery": "monday" if i < 50 else "friday",
+            "rig": NEW_RIG if i % 5 == 0 else OLD_RIG,
+            "speed": "walking" if i % 2 else "running",
+        }
+        for i in range(100)
+    ]
+
+
+def test_a_regression_on_one_rig_alone_is_a_veto_that_names_the_rig():
+    kinds, champion = on_two_rigs(), noisy(3, 100)[1]
+    worse = np.array([1.3 if kind["rig"] == NEW_RIG else 0.85 for kind in kinds])
+    verdict = judge(report(champion * worse, kinds=kinds), report(champion, kinds=kinds), BY_RIG)
+
+    vetoes = [one["where"] for one in verdict.evidence["mpjpe_mm"]["slices"] if one["low"] > 0.1]
+    assert verdict.outcome == "fail"
+    assert f"on 20 clips of rig {NEW_RIG}: +30.0%" in verdict.reason
+    assert vetoes == [f"rig {NEW_RIG}"]
+
+
+def test_without_rigs_among_the_slices_the_same_regression_passes():
+    kinds, champion = on_two_rigs(), noisy(3, 100)[1]
+    worse = np.array([1.3 if kind["rig"] == NEW_RIG else 0.85 for kind in kinds])
+    blind = BY_RIG.model_copy(update={"slices": BY_RIG.slices.model_copy(update={"by": ("delivery", "speed")})})
+    assert judge(report(champion * worse, kinds=kinds), report(champion, kinds=kinds), blind).outcome == "pass"
+
+
+def test_slices_of_the_very_same_clips_are_one_comparison_under_both_names():
+    kinds = [{"delivery": "a" if i < 40 else "b", "rig": "x" if i < 40 else "y"} for i in range(80)]
+    champion = np.full(80, 50.0)
+    verdict = judge(report(champion * 0.9, kinds=kinds), report(champion, kinds=kinds), BY_RIG)
+    slices = verdict.evidence["mpjpe_mm"]["slices"]
+    assert [one["where"] for one in slices] == ["delivery a = rig x", "delivery b = rig y"]
+    assert slices[0]["confidence"] == pytest.approx(1 - 0.05 / 2)
 
 
 def test_slices_of_a_handful_of_clips_are_counted_and_not_judged():

@@ -39,3 +39,27 @@ def test_directions_times_lengths_are_the_published_target(golden):
 def test_what_is_not_a_tree_is_refused(names, parents, offsets, message):
     with pytest.raises(ValueError, match=message):
         Skeleton(names, parents, offsets)
+
+
+def rig_name(*bones: tuple[str, int], length: float = 0.1) -> str:
+    names, parents = zip(*bones, strict=True)
+    return Skeleton(names, parents, np.full((len(bones), 3), length)).rig_name
+
+
+def test_a_rig_is_named_by_its_tree_whatever_its_size_its_namespace_and_the_order_of_its_limbs():
+    one = rig_name(("Hips", -1), ("LeftLeg", 0), ("RightLeg", 0))
+    assert one.startswith("3 joints, LeftLeg, ")
+    assert rig_name(("Hips", -1), ("LeftLeg", 0), ("RightLeg", 0), length=0.2) == one
+    assert rig_name(("a:Hips", -1), ("a:LeftLeg", 0), ("a:RightLeg", 0)) == one
+    turned = rig_name(("Hips", -1), ("RightLeg", 0), ("LeftLeg", 0))
+    assert turned.rpartition(", ")[2] == one.rpartition(", ")[2]
+
+
+def test_other_joints_or_another_tree_are_another_rig():
+    names = {
+        rig_name(("Hips", -1), ("LeftLeg", 0), ("RightLeg", 0)),
+        rig_name(("Hips", -1), ("LeftLeg", 0), ("RightLeg", 1)),
+        rig_name(("Hips", -1), ("LeftLeg", 0), ("RightUpLeg", 0)),
+        rig_name(("Hips", -1)),
+    }
+    assert len({name.rpartition(", ")[2] for name in names}) == 4
