@@ -48,7 +48,9 @@ def main(published: bool) -> None:
     model = priors.build("gpt", settings, SHAPE, TEXT_DIM).eval()
     assert isinstance(model, Gpt)
     mask = torch.ones(TEXTS, 8, dtype=torch.bool)
-    text = TextFeatures(torch.randn(TEXTS, TEXT_DIM), torch.randn(TEXTS, 8, TEXT_DIM), mask)
+    spans = torch.zeros(TEXTS, 8, 2, dtype=torch.int64)
+    words = torch.randn(TEXTS, 8, TEXT_DIM)
+    text = TextFeatures(torch.randn(TEXTS, TEXT_DIM), words, mask, spans, ("a walk",) * TEXTS)
 
     def cached() -> list[torch.Tensor]:
         return model.generate(text, [STEPS] * TEXTS, TokenSampling(), torch.Generator().manual_seed(1))

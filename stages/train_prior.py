@@ -11,8 +11,8 @@ from motionlib import params, priors, supervision, tracking, training
 from motionlib.artifacts import Report, read_codes, read_features, read_text, write_report
 from motionlib.evaluation.intervals import Float64, ratio
 from motionlib.params import Evaluate
-from motionlib.priors import heldout, ngram
-from motionlib.priors.data import Batches, splits
+from motionlib.priors import heldout
+from motionlib.priors.data import NULL, Batches, splits
 
 FEATURES, TEXT, CODES = Path("data/features"), Path("data/text"), Path("data/codes")
 MODELS, REPORTS = Path("models/priors"), Path("reports/train_prior")
@@ -27,6 +27,9 @@ def main(name: str) -> None:
     training.deterministic(entry.train.seed, entry.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = priors.build(entry.kind, entry.model, codes.shape, text.encoder["dim"], features.mode).to(device)
+    model.prepare(
+        codes.vectors, sorted({text.captions[i] for piece in pieces.train for i in piece.captions if i != NULL})
+    )
     batches = partial(Batches, text=text, max_steps=model.max_steps, settings=entry.data, device=device)
     inputs = [CODES / entry.tokenizer, FEATURES, TEXT]
     mark = training.fingerprint(stage, entry.model_dump(mode="json"), inputs, [priors, training])
@@ -44,7 +47,7 @@ def main(name: str) -> None:
             items_per_pass=len(pieces.train),
             what=stage,
         )
-        baselines = ngram.fit_baselines(pieces.train, pieces.val or pieces.train, codes.shape)
+        baselines = heldout.baselines(pieces.train, pieces.val or pieces.train, codes.shape)
         found = heldout.report(model, baselines, pieces.test, batches, partial(_interval, config.evaluate))
         parameters = sum(p.numel() for p in model.parameters())
         numbers = {"held_out": found, "history": history.numbers(), "parameters": parameters}

@@ -49,6 +49,8 @@ def save(folder: Path, model: Prior[Any, Any], text_encoder: Mapping[str, Any]) 
         "codes": model.codes._asdict(),
         "text_encoder": dict(text_encoder),
         "mode": model.mode,
+        "likelihood": model.likelihood,
+        "facts": dict(model.facts()),
     }
     write_model(folder, {name: value.detach().cpu().numpy() for name, value in model.state_dict().items()}, card)
 
@@ -70,6 +72,7 @@ def load(folder: Path, text_encoder: Mapping[str, Any] | None = None, mode: str 
         require(text_encoder, card["text_encoder"], f"the prior in {folder}")
     codes, text_dim = CodeShape(**card["codes"]), card["text_encoder"]["dim"]
     model = build(card["kind"], card["config"], codes, text_dim, mode_of(card))
+    model.recall(card["facts"])
     model.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
     return model.eval()
 

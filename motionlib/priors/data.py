@@ -13,7 +13,7 @@ from torch import Tensor
 
 from motionlib.artifacts import BadArtifactError, CodeSet, FeatureSet, Item, TextTable
 from motionlib.params import PriorData
-from motionlib.priors.base import PAD, PriorBatch, pad_words
+from motionlib.priors.base import PAD, Caption, PriorBatch, pad_captions
 
 NULL = -1  # caption id of the null text
 
@@ -166,11 +166,12 @@ class Batches:
         codes = torch.full((len(pieces), int(lengths.max()), pieces[0].codes.shape[1]), PAD)
         for row, piece in zip(codes, pieces, strict=True):
             row[: len(piece.codes)] = piece.codes
-        dim = self.text.sentence.shape[1]
-        nothing = np.zeros((0, dim), np.float32)
-        ids = [piece.captions[0] for piece in pieces]
-        sentences = [self.text.sentence[i] if i != NULL else np.zeros(dim, np.float32) for i in ids]
-        words = [torch.from_numpy(np.array(self.text.words_of(i) if i != NULL else nothing)) for i in ids]
-        text = pad_words(torch.from_numpy(np.array(sentences)), words)
-        batch = PriorBatch(codes, lengths, *text, torch.tensor([piece.ends for piece in pieces]))
-        return PriorBatch(*(part.to(self.device) for part in batch))
+        text = pad_captions([self._caption(piece.captions[0]) for piece in pieces], self.text.sentence.shape[1])
+        ends = torch.tensor([piece.ends for piece in pieces])
+        return PriorBatch(codes, lengths, ends, text).to(self.device)
+
+    def _caption(self, i: int) -> Caption:
+        table = self.text
+        if i == NULL:
+            return Caption.null(table.sentence.shape[1])
+        return Caption(table.sentence[i], table.words_of(i), table.spans_of(i), table.captions[i])

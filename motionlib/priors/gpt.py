@@ -6,17 +6,29 @@ captions for guidance, rotary positions, attention to the caption's words, a tok
 Several codes per step are written one after the other, each from its own part of the vocabulary.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field, NonNegativeFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
 
 from motionlib.artifacts import CodeShape
 from motionlib.params import Section
-from motionlib.priors.base import Prior, PriorBatch, Score, TextFeatures, checked_steps, without_text
+from motionlib.priors.base import (
+    OPEN,
+    PAD,
+    Prior,
+    PriorBatch,
+    Score,
+    TextFeatures,
+    checked_given,
+    checked_steps,
+    with_null,
+    without_text,
+)
 from motionlib.priors.sampling import TokenSampling, draw, guide
 from motionlib.priors.transformer import Memory, Transformer, Trunk, Words, initialise
 from motionlib.training import Loss
@@ -97,41 +109,81 @@ class Gpt(Prior[GptConfig, TokenSampling]):
         hits = (logits.argmax(dim=-1) == targets).sum(dim=1)
         return Score(each.sum(dim=1), (targets != IGNORE).sum(dim=1), hits)
 
-    @torch.no_grad()
     def generate(
-        self, text: TextFeatures, steps: Sequence[int] | None, sampling: TokenSampling, generator: torch.Generator
+        self,
+        text: TextFeatures,
+        steps: Sequence[int] | None,
+        sampling: TokenSampling,
+        generator: torch.Generator,
+        given: Sequence[Tensor] | None = None,
     ) -> list[Tensor]:
-        """Draw one code sequence per text; with `steps` no motion ends before its length, without it ends itself."""
-        count, levels = len(text.sentence), self.codes.codes_per_step
+        """Draw one code sequence per text; with `steps` no motion ends before its length, without it ends itself.
+
+        What is given is written as it is; what is drawn before it does not know of it.
+        """
+        count = len(text.sentence)
         wanted = checked_steps(steps, count, self.max_steps)
+        fixed = self._fixed(checked_given(given, wanted, self.codes)) if given is not None else None
+        rows = list(self._written(text, wanted, sampling, generator, fixed))
+        if not rows:
+            return []
+        codes = torch.stack(rows, dim=1)
+        lengths = wanted or (codes[..., 0] != PAD).sum(dim=1).tolist()
+        return [row[:length] for row, length in zip(codes, lengths, strict=True)]
+
+    def stream(
+        self, text: TextFeatures, steps: Sequence[int], sampling: TokenSampling, generator: torch.Generator
+    ) -> Iterator[Tensor]:
+        """See `Prior.stream`: each step as soon as it is written."""
+        wanted = checked_steps(steps, len(text.sentence), self.max_steps)
+        lengths = torch.tensor(wanted, device=text.sentence.device)
+        for step, codes in enumerate(self._written(text, wanted, sampling, generator, None)):
+            yield codes.masked_fill((lengths <= step)[:, None], PAD)
+
+    def _fixed(self, given: Sequence[Tensor]) -> Tensor:
+        """Codes (N, L, Q) that are given, -1 elsewhere."""
+        return pad_sequence(list(given), batch_first=True, padding_value=OPEN)
+
+    @torch.no_grad()
+    def _written(
+        self,
+        text: TextFeatures,
+        wanted: Sequence[int] | None,
+        sampling: TokenSampling,
+        generator: torch.Generator,
+        fixed: Tensor | None,
+    ) -> Iterator[Tensor]:
+        """One step after the other, (N, Q) each, -1 where a motion has ended by itself; until all have ended."""
+        count, levels = len(text.sentence), self.codes.codes_per_step
         longest = max(wanted, default=0) if wanted is not None else self.max_steps
         guided = sampling.guidance != 1.0
-        both = _doubled(text) if guided else text
+        both = with_null(text) if guided else text
         memory = Memory(self.config, len(both.sentence), longest * levels, both.sentence.device)
         words, state = self._words(both), self.sentence(both.sentence)[:, None]
-        lengths = torch.full((count,), longest, device=state.device)
-        written: list[Tensor] = []
+        ended = torch.zeros(count, dtype=torch.bool, device=state.device)
+        step: list[Tensor] = []
         for position in range(longest * levels):
             logits = self._head(self.trunk(state, words, memory), position)[:, 0]
             logits = guide(logits[:count], logits[count:], sampling.guidance) if guided else logits
             if wanted is not None or position == 0:  # never an empty motion
                 logits[:, self.end_id] = -torch.inf
-            ids = draw(logits, sampling, generator)
-            ended = (ids == self.end_id) & (lengths == longest)
-            lengths = torch.where(ended, position // levels, lengths)
-            if bool((lengths * levels <= position).all()):
-                break
-            written.append(ids)
+            ids = self._kept(draw(logits, sampling, generator), fixed, position)
+            ended = ended | (ids == self.end_id)
+            if bool(ended.all()):
+                return
+            step.append((ids - position % levels * self.codes.codebook_size).masked_fill(ended, PAD))
+            if len(step) == levels:
+                yield torch.stack(step, dim=1)
+                step = []
             state = self.token(ids.repeat(2) if guided else ids)[:, None]
-        return self._cut(written, wanted or lengths.tolist())
 
-    def _cut(self, written: list[Tensor], lengths: Sequence[int]) -> list[Tensor]:
-        levels = self.codes.codes_per_step
-        if not lengths:
-            return []
-        codes = torch.stack(written, dim=1).reshape(len(lengths), -1, levels)
-        codes = codes - self.codes.codebook_size * torch.arange(levels, device=codes.device)
-        return [row[:length] for row, length in zip(codes, lengths, strict=True)]
+    def _kept(self, drawn: Tensor, fixed: Tensor | None, position: int) -> Tensor:
+        """The drawn ids (N,), or those that are given instead."""
+        if fixed is None:
+            return drawn
+        level = position % self.codes.codes_per_step
+        code = fixed[:, position // self.codes.codes_per_step, level]
+        return torch.where(code != OPEN, code + level * self.codes.codebook_size, drawn)
 
     def _tokens(self, batch: PriorBatch) -> tuple[Tensor, Tensor]:
         """Input ids (B, L * Q), and the targets (B, L * Q + 1) at the text and at each of them."""
@@ -181,9 +233,3 @@ def _allowed(codes: CodeShape) -> Tensor:
         allowed[level, level * codes.codebook_size : (level + 1) * codes.codebook_size] = True
     allowed[0, -1] = True
     return allowed
-
-
-def _doubled(text: TextFeatures) -> TextFeatures:
-    """The texts, and after them as many null texts."""
-    null = without_text(text, torch.ones(len(text.sentence), dtype=torch.bool, device=text.sentence.device))
-    return TextFeatures(*(torch.cat(pair) for pair in zip(text, null, strict=True)))

@@ -1,4 +1,4 @@
-"""How well a prior knows motion it has never seen: exact likelihood per caption, and what the caption was worth."""
+"""How well a prior knows motion it has never seen: likelihood per caption, and what the caption was worth."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -9,9 +9,10 @@ import torch
 from numpy.typing import NDArray
 
 from motionlib.artifacts import CodeShape
-from motionlib.priors import ngram
 from motionlib.priors.base import Prior
 from motionlib.priors.data import NULL, Batches, Piece
+from motionlib.priors.ngram import Ngram, fit_baselines, score
+from motionlib.priors.trigram import Trigram, fit_trigram, score_trigram
 
 Float64 = NDArray[np.float64]
 Numbers = dict[str, Any]
@@ -20,6 +21,25 @@ MakeBatches = Callable[[Sequence[Piece]], Batches]
 Ratio = Callable[[Float64, Float64, Sequence[str]], Numbers]
 SHUFFLES = 4  # wrong captions that every motion is tried with
 SHUFFLE_SEED = 1
+
+
+class Baselines(NamedTuple):
+    """What any prior must beat: it sees nothing, the code before, or the two codes before."""
+
+    unigram: Ngram
+    bigram: Ngram
+    trigram: Trigram
+
+    def nats(self, pieces: Sequence[Piece], codes: CodeShape) -> dict[str, Float64]:
+        """Nats (N,) of each piece under each of them."""
+        plain = {name: score(model, pieces, codes) for name, model in (("unigram", self[0]), ("bigram", self[1]))}
+        return plain | {"trigram": score_trigram(self.trigram, pieces, codes)}
+
+
+def baselines(training: Sequence[Piece], validation: Sequence[Piece], codes: CodeShape) -> Baselines:
+    """Fitted on `training`, their settings chosen on `validation`."""
+    unigram, bigram = fit_baselines(training, validation, codes)
+    return Baselines(unigram, bigram, fit_trigram(training, validation, codes, bigram))
 
 
 class Measured(NamedTuple):
@@ -45,14 +65,14 @@ def mean_nats(model: Prior[Any, Any], batches: Batches) -> dict[str, float]:
 
 def report(
     model: Prior[Any, Any],
-    baselines: ngram.Baselines,
+    baselines: Baselines,
     pieces: Sequence[Piece],
     batches: MakeBatches,
     ratio: Ratio,
 ) -> Numbers:
-    """Likelihood of held-out motion under the prior and both baselines, and with right, wrong and no captions.
+    """Likelihood of held-out motion under the prior and the baselines, and with right, wrong and no captions.
 
-    Every event is a code or the end of a motion, for all three alike.
+    Every event is a code or, where the prior writes ends, the end of a motion, for all of them alike.
 
     Args:
         pieces: Held-out sequences, one per caption; of none nothing is reported.
@@ -60,29 +80,35 @@ def report(
     """
     if not pieces:
         return {}
-    whole = [piece for piece in pieces if len(piece.codes) <= model.max_steps]
+    if model.likelihood == "none":
+        return {"likelihood": "none", "captions": len(pieces)}
+    whole = [scored(piece, model) for piece in pieces if len(piece.codes) <= model.max_steps]
     clips = [piece.clip for piece in whole]
     own = measure(model, batches(whole))
-    nats = {"prior": own.nats} | {
-        kind: ngram.score(fitted, whole, model.codes) for kind, fitted in baselines._asdict().items()
-    }
+    nats = {"prior": own.nats} | baselines.nats(whole, model.codes)
     bits = {kind: each / math.log(2) for kind, each in nats.items()}
     seconds = _seconds(whole, model.codes)
     return {
+        "likelihood": model.likelihood, "ends": model.writes_end,
         "clips": len(set(clips)), "captions": len(whole), "codes_and_ends": int(own.events.sum()),
         "longer_than_the_prior": len(pieces) - len(whole),
         "nats_per_code": {kind: ratio(each, own.events, clips) for kind, each in nats.items()},
         "bits_per_second": {kind: ratio(each, seconds, clips) for kind, each in bits.items()},
-        "prior_over": {kind: ratio(own.nats, nats[kind], clips) for kind in ("unigram", "bigram")},
+        "prior_over": {kind: ratio(own.nats, nats[kind], clips) for kind in Baselines._fields},
         "accuracy": ratio(own.hits, own.events, clips),
         "captions_worth": _captions_worth(model, own, whole, batches, ratio),
         "smoothing": {kind: fitted.settings for kind, fitted in baselines._asdict().items()},
     }  # fmt: skip
 
 
+def scored(piece: Piece, model: Prior[Any, Any]) -> Piece:
+    """A piece as the prior and the baselines are asked for it: without its end where the prior writes none."""
+    return piece if model.writes_end else piece._replace(ends=False)
+
+
 def headline(numbers: Numbers) -> dict[str, float]:
     """The few numbers of `report` that a person looks at first; none where there were no held-out captions."""
-    if not numbers:
+    if "nats_per_code" not in numbers:
         return {}
     found = {f"nats_per_code_{kind}": part["mean"] for kind, part in numbers["nats_per_code"].items()}
     found |= {f"prior_over_{kind}": part["mean"] for kind, part in numbers["prior_over"].items()}

@@ -86,20 +86,21 @@ def fit_baselines(training: Sequence[Piece], validation: Sequence[Piece], codes:
 
 def score(model: Ngram, pieces: Sequence[Piece], codes: CodeShape) -> Float64:
     """Nats (N,) of each piece, its end included where it has one: exactly what `Prior.score` counts."""
-    return np.array([-model.log_probability(*_events(piece, codes)).sum() for piece in pieces])
+    return np.array([-model.log_probability(*events_of(piece, codes)).sum() for piece in pieces])
 
 
 def count(pieces: Sequence[Piece], codes: CodeShape) -> Counts:
     """Count pairs of events; every piece begins in the context of the end."""
     levels, size = codes.codes_per_step, codes.codebook_size
     group = np.append(np.repeat(np.arange(levels), size), 0)
-    both = [_events(piece, codes) for piece in pieces]
+    both = [events_of(piece, codes) for piece in pieces]
     keys = np.concatenate([np.zeros(0, np.int64), *(a * len(group) + b for a, b in both)])
     pairs, seen = np.unique(keys, return_counts=True)
     return Counts(pairs, seen, group)
 
 
-def _events(piece: Piece, codes: CodeShape) -> tuple[Int64, Int64]:
+def events_of(piece: Piece, codes: CodeShape) -> tuple[Int64, Int64]:
+    """Context and event of each code of a piece and, where it ends there, of its end; before all stands the end."""
     levels, size = codes.codes_per_step, codes.codebook_size
     ids = (piece.codes.numpy() + size * np.arange(levels)).reshape(-1)
     end = levels * size

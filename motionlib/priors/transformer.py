@@ -1,14 +1,16 @@
-"""The trunk that token priors share: a pre-norm transformer with optional text cross-attention and a KV cache.
+"""The trunk that token priors share: a transformer with optional text cross-attention, KV cache and time condition.
 
 Sources: Vaswani et al., arXiv:1706.03762; pre-norm, Xiong et al., arXiv:2002.04745; T2M-GPT, Zhang et al.,
-arXiv:2301.06052, appendix (sizes); rotary positions, Su et al., arXiv:2104.09864.
+arXiv:2301.06052, appendix (sizes); rotary positions, Su et al., arXiv:2104.09864; a condition that scales and shifts
+(adaLN-Zero), Peebles and Xie, "DiT", arXiv:2212.09748, section 3.2.
 """
 
 import math
-from typing import Literal, Self
+from collections.abc import Callable
+from typing import Literal, NamedTuple, Self
 
 import torch
-from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -16,6 +18,8 @@ from motionlib.params import Section
 
 INIT_STD = 0.02  # of linear and embedding weights (T2M-GPT)
 WAVELENGTH = 10_000.0  # base of sinusoidal and rotary frequencies (both papers)
+TIME_SCALE = 1000.0  # time 0..1 to the steps that the sinusoids were made for (Ho et al., arXiv:2006.11239)
+MODULATIONS = 6  # shift, scale and gate of a block's attention and of its MLP
 
 
 class Trunk(Section):
@@ -25,6 +29,8 @@ class Trunk(Section):
     width: PositiveInt = Field(default=192, description="C of every block")
     heads: PositiveInt = Field(default=6, description="width / heads must be even and whole")
     feedforward: PositiveInt = Field(default=4, description="hidden width of a block's MLP, in widths")
+    hidden: NonNegativeInt = Field(default=0, description="hidden width of a block's MLP; 0: as feedforward says")
+    norm: Literal["pre", "post"] = Field(default="pre", description="before each part of a block, or after its sum")
     dropout: NonNegativeFloat = Field(default=0.1, lt=1.0)
     position: Literal["sinusoid", "learned", "rope"] = Field(
         default="rope", description="learned: a table that starts at zero, added to the sinusoid"
@@ -41,6 +47,11 @@ class Trunk(Section):
     def head_width(self) -> int:
         """Channels of a head."""
         return self.width // self.heads
+
+    @property
+    def hidden_width(self) -> int:
+        """Channels inside a block's MLP."""
+        return self.hidden or self.feedforward * self.width
 
 
 class Memory:
@@ -85,42 +96,75 @@ class _Attention(nn.Module):
         return merged
 
 
+class _Part(NamedTuple):
+    """What all blocks of one pass share; see `Transformer.forward`."""
+
+    angles: Tensor | None
+    words: "Words | None"
+    memory: Memory | None
+    mask: Tensor | None
+    causal: bool
+
+
 class _Block(nn.Module):
-    def __init__(self, config: Trunk) -> None:
+    def __init__(self, config: Trunk, conditioned: bool) -> None:
         super().__init__()
+        self.pre = config.norm == "pre"
         self.norm_self, self.norm_mlp = nn.LayerNorm(config.width), nn.LayerNorm(config.width)
         self.attention = _Attention(config)
-        self.up = nn.Linear(config.width, config.feedforward * config.width)
-        self.down = nn.Linear(config.feedforward * config.width, config.width)
+        self.up = nn.Linear(config.width, config.hidden_width)
+        self.down = nn.Linear(config.hidden_width, config.width)
         self.dropout = nn.Dropout(config.dropout)
         if config.cross_attention:
             self.norm_words = nn.LayerNorm(config.width)
             self.cross = _Attention(config)
+        if conditioned:
+            self.condition = nn.Linear(config.width, MODULATIONS * config.width)
 
-    def forward(
-        self, x: Tensor, angles: Tensor | None, causal: bool, words: "Words | None", memory: Memory | None, layer: int
+    def forward(self, x: Tensor, part: _Part, layer: int, condition: Tensor | None) -> Tensor:
+        scales = self._modulations(condition)
+        x = self._added(x, self.norm_self, lambda y: self._mix(y, part, layer), scales[:3])
+        if part.words is not None:
+            x = self._added(x, self.norm_words, lambda y: self._look_at(y, part, layer), ())
+        return self._added(x, self.norm_mlp, lambda y: self.down(functional.gelu(self.up(y))), scales[3:])
+
+    def _modulations(self, condition: Tensor | None) -> tuple[Tensor, ...]:
+        """Shift, scale and gate of attention and of the MLP, (B, 1, C) each; none without a condition."""
+        if condition is None:
+            return ()
+        return tuple(self.condition(functional.silu(condition))[:, None].chunk(MODULATIONS, dim=-1))
+
+    def _added(
+        self, x: Tensor, norm: nn.Module, change: Callable[[Tensor], Tensor], modulation: tuple[Tensor, ...]
     ) -> Tensor:
-        inner = self.norm_self(x)
-        q, k, v = (self.attention.split(part(inner)) for part in self.attention_parts())
-        if angles is not None:
-            q, k = rotate(q, angles), rotate(k, angles)
-        if memory is not None:
-            k, v = memory.append(layer, k, v)
-        x = x + self.dropout(self.attention.attend(q, k, v, None, causal and q.shape[2] > 1))
-        if words is not None:
-            x = x + self.dropout(self._look_at(self.norm_words(x), words, memory, layer))
-        mixed: Tensor = x + self.dropout(self.down(functional.gelu(self.up(self.norm_mlp(x)))))
-        return mixed
+        after: Tensor
+        if not self.pre:
+            after = norm(x + self.dropout(change(x)))
+        elif not modulation:
+            after = x + self.dropout(change(norm(x)))
+        else:
+            shift, scale, gate = modulation
+            after = x + gate * self.dropout(change(norm(x) * (1 + scale) + shift))
+        return after
 
-    def attention_parts(self) -> tuple[nn.Linear, nn.Linear, nn.Linear]:
-        return self.attention.query, self.attention.key, self.attention.value
+    def _mix(self, x: Tensor, part: _Part, layer: int) -> Tensor:
+        parts = self.attention.query, self.attention.key, self.attention.value
+        q, k, v = (self.attention.split(one(x)) for one in parts)
+        if part.angles is not None:
+            q, k = rotate(q, part.angles), rotate(k, part.angles)
+        if part.memory is not None:
+            k, v = part.memory.append(layer, k, v)
+        causal = part.causal and part.mask is None and q.shape[2] > 1
+        return self.attention.attend(q, k, v, part.mask, causal)
 
-    def _look_at(self, x: Tensor, words: "Words", memory: Memory | None, layer: int) -> Tensor:
+    def _look_at(self, x: Tensor, part: _Part, layer: int) -> Tensor:
+        memory, words = part.memory, part.words
+        assert words is not None
         q = self.cross.split(self.cross.query(x))
         if memory is not None and len(memory.words) > layer:
             k, v = memory.words[layer]
         else:
-            k, v = (self.cross.split(part(words.states)) for part in (self.cross.key, self.cross.value))
+            k, v = (self.cross.split(one(words.states)) for one in (self.cross.key, self.cross.value))
             if memory is not None:
                 memory.words.append((k, v))
         return self.cross.attend(q, k, v, words.mask[:, None, None, :], causal=False)
@@ -134,16 +178,23 @@ class Words:
 
 
 class Transformer(nn.Module):
-    """Blocks and a final norm over (B, L, C).
+    """Blocks and, with `norm: pre`, a final norm over (B, L, C).
 
     Args:
         config: Sizes.
         length: Positions there are at most.
         causal: Whether a step may only see itself and those before it.
+        conditioned: Whether every block is scaled and shifted by a condition, such as the time of a diffusion; it
+            needs `norm: pre`. At the start each block is the identity.
+
+    Raises:
+        ValueError: If it is conditioned and `norm` is not `pre`.
     """
 
-    def __init__(self, config: Trunk, length: int, causal: bool) -> None:
+    def __init__(self, config: Trunk, length: int, causal: bool, conditioned: bool = False) -> None:
         super().__init__()
+        if conditioned and config.norm != "pre":
+            raise ValueError("a trunk with a time condition needs norm: pre")
         self.config, self.length, self.causal = config, length, causal
         if config.position == "learned":
             self.offsets = nn.Parameter(torch.zeros(length, config.width))
@@ -153,16 +204,26 @@ class Transformer(nn.Module):
             table = sinusoids(length, config.width)
         self.register_buffer("table", table, persistent=False)
         self.table: Tensor
-        self.blocks = nn.ModuleList(_Block(config) for _ in range(config.layers))
+        self.blocks = nn.ModuleList(_Block(config, conditioned) for _ in range(config.layers))
         self.dropout = nn.Dropout(config.dropout)
-        self.norm = nn.LayerNorm(config.width)
+        self.norm = nn.LayerNorm(config.width) if config.norm == "pre" else nn.Identity()
 
-    def forward(self, x: Tensor, words: Words | None = None, memory: Memory | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        words: Words | None = None,
+        memory: Memory | None = None,
+        mask: Tensor | None = None,
+        condition: Tensor | None = None,
+    ) -> Tensor:
         """Mix steps: (B, L, C) -> (B, L, C).
 
         Args:
             words: For cross-attention; only looked at if the config has it.
             memory: Steps before `x`; its length grows by L. Then L is 1, or the memory empty.
+            mask: (B, L) bool, True where there is a step that others may see; or (B, L, L) bool, True where the step
+                of the row may see that of the column, in place of what `causal` says.
+            condition: (B, C), if the trunk is conditioned.
         """
         start = memory.length if memory is not None else 0
         here = self.table[start : start + x.shape[1]]
@@ -172,13 +233,30 @@ class Transformer(nn.Module):
         if self.config.position == "learned":
             x = x + self.offsets[start : start + x.shape[1]]
         x = self.dropout(x)
-        seen = words if self.config.cross_attention else None
+        part = _Part(
+            angles, words if self.config.cross_attention else None, memory, self._mask(mask, x.shape[1]), self.causal
+        )
         for layer, block in enumerate(self.blocks):
-            x = block(x, angles, self.causal, seen, memory, layer)
+            x = block(x, part, layer, condition)
         if memory is not None:
             memory.length += x.shape[1]
         mixed: Tensor = self.norm(x)
         return mixed
+
+    def _mask(self, mask: Tensor | None, steps: int) -> Tensor | None:
+        """As attention wants it: (B, 1, L or 1, L)."""
+        if mask is None:
+            return None
+        if mask.ndim == 3:
+            return mask[:, None]
+        seen = mask[:, None, None, :]
+        return seen & torch.ones(steps, steps, dtype=torch.bool, device=mask.device).tril() if self.causal else seen
+
+    def start_conditions(self) -> None:
+        """Make every block the identity (adaLN-Zero); call it after `initialise`."""
+        for block in self.blocks:
+            assert isinstance(block, _Block)
+            nn.init.zeros_(block.condition.weight)
 
 
 def initialise(module: nn.Module) -> None:
@@ -193,6 +271,13 @@ def sinusoids(length: int, width: int) -> Tensor:
     """Fixed positions (length, width): sines in even channels, cosines in odd ones."""
     rate = torch.exp(torch.arange(0, width, 2) * (-math.log(WAVELENGTH) / width))
     phase = torch.arange(length)[:, None] * rate
+    return torch.stack((phase.sin(), phase.cos()), dim=-1).flatten(1)[:, :width]
+
+
+def embedded_time(time: Tensor, width: int) -> Tensor:
+    """Moments (B,) of a diffusion, in 0..1, as sines and cosines (B, width); the scale of 1000 is DDPM's steps."""
+    rate = torch.exp(torch.arange(0, width, 2, device=time.device) * (-math.log(WAVELENGTH) / width))
+    phase = TIME_SCALE * time.float()[:, None] * rate
     return torch.stack((phase.sin(), phase.cos()), dim=-1).flatten(1)[:, :width]
 
 

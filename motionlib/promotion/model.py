@@ -88,7 +88,7 @@ class MotionModel:
         codes: list[Int64] = []
         for start in range(0, len(wanted), TEXTS_PER_BATCH):
             part = slice(start, start + TEXTS_PER_BATCH)
-            text = text_features(self.encoder.encode(wanted[part]), self.device)
+            text = text_features(self.encoder.encode(wanted[part]), wanted[part], self.device)
             with torch.inference_mode():
                 made = self.prior.generate(text, None if steps is None else steps[part], chosen, generator)
             codes += [one.cpu().numpy().astype(np.int64) for one in made]

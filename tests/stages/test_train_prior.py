@@ -95,7 +95,7 @@ def test_the_model_is_loaded_with_the_text_encoder_it_learned_with(folder):
     encoder = text.encoder("hash:32", 8)
     model = priors.load(folder / "models/priors/tiny", text.describe(encoder))
     drawn = model.generate(
-        priors.text_features(encoder.encode(["a person walks"] * 20)),
+        priors.text_features(encoder.encode(["a person walks"] * 20), ["a person walks"] * 20),
         [STEPS] * 20,
         model.Sampling(),
         torch.Generator().manual_seed(0),

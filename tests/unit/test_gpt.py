@@ -25,14 +25,15 @@ def texts(count):
     generator = torch.Generator().manual_seed(5)
     words = torch.randn(count, 3, TEXT_DIM, generator=generator)
     mask = torch.tensor([[True, True, False]]).repeat(count, 1)
-    return TextFeatures(torch.randn(count, TEXT_DIM, generator=generator), words, mask)
+    spans = torch.tensor([[[0, 1], [2, 6], [0, 0]]]).repeat(count, 1, 1)
+    return TextFeatures(torch.randn(count, TEXT_DIM, generator=generator), words, mask, spans, ("a walk",) * count)
 
 
 def batch(codes, lengths, ends=None):
     codes = torch.tensor(codes)
     codes = codes[..., None] if codes.ndim == 2 else codes
     ends = torch.ones(len(codes), dtype=torch.bool) if ends is None else torch.tensor(ends)
-    return PriorBatch(codes, torch.tensor(lengths), *texts(len(codes)), ends)
+    return PriorBatch(codes, torch.tensor(lengths), ends, texts(len(codes)))
 
 
 def test_at_its_published_size_it_has_as_many_parameters_as_t2m_gpt():
@@ -66,9 +67,9 @@ def test_likelihoods_of_all_motions_up_to_a_length_sum_to_one():
     for length in (1, 2, 3):
         codes = torch.cartesian_prod(*[torch.arange(2)] * length).reshape(-1, length, 1)
         open_ended = length == 3
-        same = TextFeatures(*(part[:1].expand(len(codes), *part.shape[1:]) for part in texts(1)))
+        same = texts(1).rows([0] * len(codes))
         ends = torch.full((len(codes),), not open_ended)
-        score = model.score(PriorBatch(codes, torch.full((len(codes),), length), *same, ends))
+        score = model.score(PriorBatch(codes, torch.full((len(codes),), length), ends, same))
         total += score.nats.neg().exp().sum().item()
     first = model._head(model.trunk(model.sentence(texts(1).sentence)[:, None]), 0).softmax(-1)[0, 0, -1].item()
     assert total + first == pytest.approx(1.0, abs=1e-6)  # `first`: the empty motion, which is never written
@@ -111,7 +112,8 @@ def test_corruption_leaves_padding_alone_and_stays_inside_a_level():
 def test_dropping_every_caption_makes_captions_irrelevant():
     model = make(keep=1.0, text_drop=1.0, cross_attention=True)
     sample = batch([[1, 2, 3]], [3])
-    other = sample._replace(sentence=sample.sentence + 1.0, words=sample.words - 2.0)
+    text = sample.text
+    other = sample._replace(text=text._replace(sentence=text.sentence + 1.0, words=text.words - 2.0))
     one, two = (model.loss(b, torch.Generator().manual_seed(0)).total for b in (sample, other))
     assert torch.equal(one, two)
     assert not torch.equal(model.score(sample).nats, model.score(other).nats)
@@ -164,7 +166,7 @@ def test_guidance_of_one_is_no_guidance_and_more_listens_more():
         torch.stack(model.generate(text, [8] * 64, TokenSampling(guidance=scale), torch.Generator().manual_seed(0)))
         for scale in (1.0, 6.0)
     )
-    score = [model.score(PriorBatch(c, torch.full((64,), 8), *text, torch.zeros(64).bool())) for c in (plain, guided)]
+    score = [model.score(PriorBatch(c, torch.full((64,), 8), torch.zeros(64).bool(), text)) for c in (plain, guided)]
     assert score[1].nats.sum() < score[0].nats.sum()
 
 
@@ -190,7 +192,7 @@ def test_eight_motions_are_learned_by_heart():
     deterministic(0, threads=1)
     model = make(width=32, layers=2, keep=1.0, text_drop=0.0).train()
     codes = torch.randint(5, (8, 8, 1), generator=torch.Generator().manual_seed(1))
-    sample = PriorBatch(codes, torch.full((8,), 8), *texts(8), torch.ones(8, dtype=torch.bool))
+    sample = PriorBatch(codes, torch.full((8,), 8), torch.ones(8, dtype=torch.bool), texts(8))
     optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3)
     for _ in range(300):
         optimiser.zero_grad()

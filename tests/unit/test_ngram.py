@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from motionlib.artifacts import CodeShape
 from motionlib.priors.data import NULL, Piece
 from motionlib.priors.ngram import count, fit_baselines, score
+from motionlib.priors.trigram import fit_trigram, score_trigram
 
 SHAPE = CodeShape(codebook_size=4, codes_per_step=1, frames_per_step=4, steps_per_second=5.0)
 
@@ -71,3 +72,36 @@ def test_a_piece_without_end_is_not_charged_for_one():
     fitted = fit_baselines([piece([0, 1])], [piece([0, 1])], SHAPE)
     open_ended, ended = score(fitted.bigram, [piece([0, 1], ends=False), piece([0, 1])], SHAPE)
     assert open_ended < ended
+
+
+def test_a_trigram_knows_what_two_codes_back_decide():
+    rng = np.random.default_rng(2)
+    either = [[0, 1, 2] if rng.random() < 0.5 else [3, 1, 0] for _ in range(200)]  # what follows 1 depends on its past
+    pieces = [piece([code for three in either[i : i + 40] for code in three]) for i in range(0, 200, 40)]
+    bigram = fit_baselines(pieces[:3], pieces[3:4], SHAPE).bigram
+    trigram = fit_trigram(pieces[:3], pieces[3:4], SHAPE, bigram)
+    assert score_trigram(trigram, pieces[4:], SHAPE)[0] < 0.7 * score(bigram, pieces[4:], SHAPE)[0]
+
+
+@given(seed=st.integers(0, 2**16), levels=st.integers(1, 2))
+def test_after_every_two_codes_the_possible_events_sum_to_one(seed, levels):
+    rng = np.random.default_rng(seed)
+    shape = CodeShape(3, levels, 4, 5.0)
+    pieces = [piece(rng.integers(0, 3, (rng.integers(1, 9), levels)), ends=bool(i % 2)) for i in range(6)]
+    trigram = fit_trigram(pieces[:4], pieces[4:], shape, fit_baselines(pieces[:4], pieces[4:], shape).bigram)
+    group = trigram.lower.counts.group
+    for before in range(len(group)):
+        for context in range(len(group)):
+            after = 0 if context >= 3 * (levels - 1) else context // 3 + 1
+            events = np.flatnonzero(group == after)
+            both = np.full(len(events), before), np.full(len(events), context)
+            assert np.exp(trigram.log_probability(*both, events)).sum() == pytest.approx(1.0)
+
+
+def test_a_trigram_scores_pieces_one_by_one_as_together():
+    rng = np.random.default_rng(3)
+    pieces = [piece(rng.integers(0, 4, n), ends=n % 2 == 0) for n in (1, 2, 5, 8)]
+    trigram = fit_trigram(pieces, pieces, SHAPE, fit_baselines(pieces, pieces, SHAPE).bigram)
+    together = score_trigram(trigram, pieces, SHAPE)
+    alone = [score_trigram(trigram, [one], SHAPE)[0] for one in pieces]
+    np.testing.assert_allclose(together, alone)

@@ -85,18 +85,20 @@ def test_loss_takes_its_randomness_from_the_generator(kind, library):
 def test_scoring_a_batch_or_its_rows_is_the_same(kind, library):
     model, batch = make(kind, library[0]).eval(), next(iter(batches(library)))
     score = model.score(batch)
-    rows = [model.score(type(batch)(*(part[i : i + 1] for part in batch))) for i in range(len(batch.codes))]
+    rows = [model.score(batch.rows([i])) for i in range(len(batch.codes))]
     torch.testing.assert_close(torch.cat([row.nats for row in rows]), score.nats, atol=1e-4, rtol=1e-5)
     assert torch.equal(torch.cat([row.events for row in rows]), score.events)
     levels = library[0].shape.codes_per_step
-    assert torch.equal(score.events, batch.lengths * levels + batch.ends)
+    assert torch.equal(score.events, batch.lengths * levels + batch.ends * model.writes_end)
     assert (score.hits <= score.events).all()
 
 
 @pytest.mark.parametrize("steps", [None, [3, 8, 1]])
 def test_generation_gives_codes_in_range_and_the_same_ones_again(kind, library, steps):
     model, table = make(kind, library[0]).eval(), library[2]
-    features = priors.text_features(text.Encoded(table.sentence, table.words, table.offsets))
+    features = priors.text_features(
+        text.Encoded(table.sentence, table.words, table.offsets, table.spans), table.captions
+    )
     sampling = model.Sampling()
     first, again = (model.generate(features, steps, sampling, torch.Generator().manual_seed(4)) for _ in range(2))
     shape = library[0].shape
@@ -108,6 +110,54 @@ def test_generation_gives_codes_in_range_and_the_same_ones_again(kind, library, 
         assert 0 <= a.min() <= a.max() < shape.codebook_size
     if steps is not None:
         assert [len(codes) for codes in first] == steps
+
+
+def test_what_is_given_stays_exactly_as_it_is(kind, library):
+    model, table, shape = make(kind, library[0]).eval(), library[2], library[0].shape
+    features = priors.text_features(
+        text.Encoded(table.sentence, table.words, table.offsets, table.spans), table.captions
+    )
+    given = [torch.full((steps, shape.codes_per_step), -1) for steps in (5, 8, 3)]
+    for one in given:
+        one[1:3] = torch.tensor([shape.codebook_size - 1, 0])[:, None]
+    for seed in range(3):
+        made = model.generate(features, [5, 8, 3], model.Sampling(), torch.Generator().manual_seed(seed), given)
+        for codes, kept in zip(made, given, strict=True):
+            assert codes.shape == kept.shape
+            assert torch.equal(codes[kept >= 0], kept[kept >= 0])
+            assert 0 <= codes.min() <= codes.max() < shape.codebook_size
+
+
+@pytest.mark.parametrize(
+    ("steps", "given", "message"),
+    [
+        (None, [(5, 0)], "say the length of each"),
+        ([5, 8, 3], [(5, 0)], "codes are given for 1 texts"),
+        ([5, 8, 3], [(5, 0), (7, 0), (3, 0)], r"text 1: expected codes \(8, "),
+        ([5, 8, 3], [(5, 0), (8, 0), (3, 99)], "text 2: codes reach from 99 to 99"),
+    ],
+)
+def test_what_is_given_must_fit(kind, library, steps, given, message):
+    model, table, shape = make(kind, library[0]).eval(), library[2], library[0].shape
+    features = priors.text_features(
+        text.Encoded(table.sentence, table.words, table.offsets, table.spans), table.captions
+    )
+    codes = [torch.full((length, shape.codes_per_step), value) for length, value in given]
+    with pytest.raises(ValueError, match=message):
+        model.generate(features, steps, model.Sampling(), torch.Generator(), codes)
+
+
+def test_a_stream_gives_what_is_generated(kind, library):
+    model, table = make(kind, library[0]).eval(), library[2]
+    features = priors.text_features(
+        text.Encoded(table.sentence, table.words, table.offsets, table.spans), table.captions
+    )
+    whole = model.generate(features, [3, 8, 1], model.Sampling(), torch.Generator().manual_seed(4))
+    steps = list(model.stream(features, [3, 8, 1], model.Sampling(), torch.Generator().manual_seed(4)))
+    assert len(steps) == 8
+    for i, codes in enumerate(whole):
+        assert torch.equal(torch.stack([step[i] for step in steps])[: len(codes)], codes)
+        assert all((step[i] == -1).all() for step in steps[len(codes) :])
 
 
 def test_a_saved_prior_comes_back_equal(kind, library, tmp_path):
@@ -164,6 +214,7 @@ def test_held_out_pieces_are_unmirrored_and_whole(library):
 def test_a_batch_is_drawn_by_the_generator_alone(library):
     data = batches(library)
     one, again, other = (data.draw(5, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    one, again, other = ((*batch[:3], *batch.text[:4]) for batch in (one, again, other))
     assert all(torch.equal(a, b) for a, b in zip(one, again, strict=True))
     assert any(a.shape != b.shape or not torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
@@ -201,8 +252,8 @@ def test_a_crop_before_the_end_has_no_end(library):
 def test_the_null_text_is_all_zero(library):
     pieces = [piece for piece in training_pieces(library[0], library[1], 1.0) if piece.captions == (NULL,)]
     (batch,) = Batches(pieces, library[2], 8, PriorData())
-    assert not batch.sentence.any()
-    assert not batch.word_mask.any()
+    assert not batch.text.sentence.any()
+    assert not batch.text.word_mask.any()
 
 
 def test_nothing_to_learn_from_is_an_error(library):

@@ -4,7 +4,17 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from motionlib.priors.transformer import Memory, Transformer, Trunk, Words, rotary_angles, rotate, sinusoids
+from motionlib.priors.transformer import (
+    Memory,
+    Transformer,
+    Trunk,
+    Words,
+    embedded_time,
+    initialise,
+    rotary_angles,
+    rotate,
+    sinusoids,
+)
 
 POSITIONS = ("sinusoid", "learned", "rope")
 SMALL = {"layers": 2, "width": 16, "heads": 2, "feedforward": 2, "dropout": 0.0}
@@ -89,3 +99,46 @@ def test_dropout_is_off_in_eval_mode_and_on_in_training():
     assert not torch.equal(model(x), model(x))
     model.eval()
     assert torch.equal(model(x), model(x))
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_steps_that_are_masked_are_not_seen_by_others(causal):
+    model, x = trunk(causal=causal), torch.randn(2, 5, 16)
+    mask = torch.tensor([[True] * 5, [True, True, True, False, False]])
+    changed = x.masked_fill(~mask[..., None], 7.0)
+    torch.testing.assert_close(model(x, mask=mask)[mask], model(changed, mask=mask)[mask])
+    torch.testing.assert_close(model(x, mask=mask)[0], model(x[:1])[0], atol=1e-5, rtol=1e-5)
+
+
+def test_a_mask_of_pairs_says_who_sees_whom():
+    model, x = trunk(causal=False), torch.randn(1, 5, 16)
+    pairs = torch.ones(5, 5, dtype=torch.bool).tril()
+    torch.testing.assert_close(model(x, mask=pairs[None]), trunk(causal=True)(x), atol=1e-5, rtol=1e-5)
+
+
+def test_with_norms_after_each_part_it_is_as_large_as_the_published_encoder():
+    config = Trunk(layers=2, width=48, heads=6, hidden=128, norm="post", position="sinusoid")
+    layer = torch.nn.TransformerEncoderLayer(48, 6, 128, activation="gelu")
+    published = sum(p.numel() for p in torch.nn.TransformerEncoder(layer, 2, enable_nested_tensor=False).parameters())
+    assert sum(p.numel() for p in Transformer(config, 10, causal=False).parameters()) == published
+
+
+def test_a_conditioned_trunk_starts_as_the_identity_and_then_hears_its_condition():
+    torch.manual_seed(0)
+    model = Transformer(Trunk(**SMALL), 12, causal=False, conditioned=True).eval()
+    model.apply(initialise)
+    model.start_conditions()
+    x, condition = torch.randn(2, 4, 16), torch.randn(2, 16)
+    torch.testing.assert_close(model(x, condition=condition), model.norm(x))
+    torch.nn.init.normal_(model.blocks[0].condition.weight)
+    assert not torch.allclose(model(x, condition=condition), model(x, condition=condition + 1))
+
+
+def test_a_condition_needs_norms_before_each_part():
+    with pytest.raises(ValueError, match="needs norm: pre"):
+        Transformer(Trunk(**SMALL, norm="post"), 12, causal=False, conditioned=True)
+
+
+def test_moments_are_told_apart():
+    first, second = embedded_time(torch.tensor([0.2, 0.21]), 32)
+    assert (first - second).abs().max() > 0.1
