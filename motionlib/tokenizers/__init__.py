@@ -9,9 +9,11 @@ import torch
 from motionlib.artifacts import read_model, write_model
 from motionlib.artifacts.modes import COMPAT, mode_of, require_mode
 from motionlib.tokenizers.base import FPS, Tokenizer, arrays, tensors
+from motionlib.tokenizers.rvq import Rvq
 from motionlib.tokenizers.vqvae import VqVae
 
 TOKENIZERS: dict[str, type[Tokenizer]] = {
+    "rvq": Rvq,
     "vqvae": VqVae,
 }
 

@@ -26,6 +26,7 @@ RICH_BATCH = 5  # latents per code from which the published threshold of one use
 SHARE_OF_FAIR_USE = 0.03  # of latents / codes: below it a code is dead in smaller batches
 KMEANS_STEPS = 20
 BLOCK = 8192  # latents compared with all codes at once; bounds memory
+EPSILON = torch.finfo(torch.float32).eps  # below a uniform number's resolution, noise would be infinite
 
 
 class VectorConfig(ConvConfig):
@@ -131,10 +132,23 @@ class VectorQuantizer(nn.Module):
         self.start_at.fill_(round(config.continuous_share * steps))
         self.reset_until.fill_(round(config.reset_share * steps))
 
+    @property
+    def idle(self) -> bool:
+        """Whether codes have not come in yet, so that latents pass unchanged."""
+        return self.training and int(self.step) < int(self.start_at)
+
     def nearest(self, latent: Tensor) -> Tensor:
         """Code of each latent by squared distance: (..., C) -> (...) int64; the lowest index of equals."""
         flat = latent.reshape(-1, latent.shape[-1]).float()
         return _nearest(flat, self.codebook.detach()).reshape(latent.shape[:-1])
+
+    def drawn(self, latent: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
+        """A code for each latent: (..., C) -> (...) int64, with probability in proportion to exp(-d^2 / temperature).
+
+        Source: Guo et al., "MoMask", CVPR 2024, arXiv:2312.00063; code at 108003b (`sample_codebook_temp`).
+        """
+        flat = latent.detach().reshape(-1, latent.shape[-1]).float()
+        return _drawn(flat, self.codebook.detach(), temperature, generator).reshape(latent.shape[:-1])
 
     def lookup(self, codes: Tensor) -> Tensor:
         """Vector of each code: (...) -> (..., C)."""
@@ -143,15 +157,17 @@ class VectorQuantizer(nn.Module):
     def forward(self, latent: Tensor) -> Snapped:
         """Snap latents (B, L, C) to their nearest codes."""
         latent = latent.float()
-        if self.training and int(self.step) < int(self.start_at):
+        if self.idle:
             zero = latent.new_zeros(())
             return Snapped(latent, torch.zeros_like(latent[..., 0], dtype=torch.int64), zero, zero)
         codes = self.nearest(latent)
         snapped = self.lookup(codes)
-        zero = latent.new_zeros(())
-        codebook = functional.mse_loss(snapped, latent.detach()) if self.learned else zero
-        commitment = functional.mse_loss(latent, snapped.detach())
-        return Snapped(latent + (snapped - latent).detach(), codes, commitment, codebook)
+        return Snapped(latent + (snapped - latent).detach(), codes, *self.pulls(latent, snapped))
+
+    def pulls(self, latent: Tensor, snapped: Tensor) -> tuple[Tensor, Tensor]:
+        """The two losses of latents and their codes' vectors, both (..., C); see `Snapped`."""
+        codebook = functional.mse_loss(snapped, latent.detach()) if self.learned else latent.new_zeros(())
+        return functional.mse_loss(latent, snapped.detach()), codebook
 
     @torch.no_grad()
     def follow(self, latent: Tensor, codes: Tensor, generator: torch.Generator) -> dict[str, float]:
@@ -165,7 +181,7 @@ class VectorQuantizer(nn.Module):
         if int(self.step) <= int(self.start_at):
             return {}
         if not bool(self.started):
-            self._start(flat, generator)
+            self.start(flat, generator)
             codes = self.nearest(flat)
         sums, counts = _totals(flat, codes.reshape(-1), len(self.codebook))
         self.counts.mul_(self.decay).add_(counts, alpha=1 - self.decay)
@@ -180,6 +196,15 @@ class VectorQuantizer(nn.Module):
         share = self.counts / self.counts.sum()
         perplexity = torch.exp(-(share * (share + 1e-10).log()).sum())
         return {"perplexity": float(perplexity), "usage": 1 - float(dead.float().mean()), "resets": float(resets)}
+
+    @torch.no_grad()
+    def start(self, latent: Tensor, generator: torch.Generator) -> None:
+        """The first batch (..., C) gives the codebook: its rows as they come (T2M-GPT), or clustered."""
+        flat = latent.reshape(-1, latent.shape[-1]).float()
+        book = _tiled(flat, len(self.codebook), generator)
+        if self.kmeans:
+            book = _kmeans(flat, book[_shuffled(len(book), generator)])
+        self._begin(book, torch.ones_like(self.counts))
 
     @torch.no_grad()
     def cluster(self, latent: Tensor, generator: torch.Generator) -> None:
@@ -202,13 +227,6 @@ class VectorQuantizer(nn.Module):
         fair = latents / len(self.codebook)
         return 1.0 if fair >= RICH_BATCH else SHARE_OF_FAIR_USE * fair
 
-    def _start(self, flat: Tensor, generator: torch.Generator) -> None:
-        """The first batch gives the codebook: its rows as they come (T2M-GPT), or clustered."""
-        book = _tiled(flat, len(self.codebook), generator)
-        if self.kmeans:
-            book = _kmeans(flat, book[_shuffled(len(book), generator)])
-        self._begin(book, torch.ones_like(self.counts))
-
     def _revive(self, flat: Tensor, dead: Tensor, generator: torch.Generator) -> int:
         indices = dead.nonzero().squeeze(1)
         if not len(indices):
@@ -230,6 +248,17 @@ def _nearest(flat: Tensor, book: Tensor) -> Tensor:
     with torch.autocast(flat.device.type, enabled=False):  # half precision would snap to other codes
         # |z|^2 is the same for all codes and left out
         return torch.cat([(size - 2 * (part @ book.T)).argmin(1) for part in torch.split(flat, BLOCK)])
+
+
+def _drawn(flat: Tensor, book: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
+    size = book.square().sum(1)
+    found = []
+    with torch.autocast(flat.device.type, enabled=False):
+        for part in torch.split(flat, BLOCK):
+            logits = (2 * (part @ book.T) - size) / temperature
+            noise = torch.empty_like(logits).exponential_(generator=generator).clamp_min(EPSILON)
+            found.append((logits - noise.log()).argmax(1))  # Gumbel's trick: -log of an exponential is Gumbel
+    return torch.cat(found)
 
 
 def _totals(flat: Tensor, codes: Tensor, size: int) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,10 @@ from motionlib.tokenizers.base import position_slice
 from motionlib.tokenizers.clips import decode_codes, encode_clip, reconstruct_clip
 from motionlib.training.batches import WindowBatch
 
-SMALL = {"vqvae": {"width": 16, "code_width": 8, "codes": 16}}
+SMALL = {
+    "rvq": {"width": 16, "code_width": 8, "codes": 16, "layers": 3},
+    "vqvae": {"width": 16, "code_width": 8, "codes": 16},
+}
 KINDS = sorted(TOKENIZERS)
 
 
