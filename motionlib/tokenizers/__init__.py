@@ -9,10 +9,12 @@ import torch
 from motionlib.artifacts import read_model, write_model
 from motionlib.artifacts.modes import COMPAT, mode_of, require_mode
 from motionlib.tokenizers.base import FPS, Tokenizer, arrays, tensors
+from motionlib.tokenizers.fsq import Fsq
 from motionlib.tokenizers.rvq import Rvq
 from motionlib.tokenizers.vqvae import VqVae
 
 TOKENIZERS: dict[str, type[Tokenizer]] = {
+    "fsq": Fsq,
     "rvq": Rvq,
     "vqvae": VqVae,
 }

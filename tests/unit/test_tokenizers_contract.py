@@ -12,6 +12,7 @@ from motionlib.tokenizers.clips import decode_codes, encode_clip, reconstruct_cl
 from motionlib.training.batches import WindowBatch
 
 SMALL = {
+    "fsq": {"width": 16, "code_width": 8, "levels": [5, 4], "groups": 2, "layers": 2},
     "rvq": {"width": 16, "code_width": 8, "codes": 16, "layers": 3},
     "vqvae": {"width": 16, "code_width": 8, "codes": 16},
 }
