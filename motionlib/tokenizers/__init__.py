@@ -9,12 +9,16 @@ import torch
 from motionlib.artifacts import read_model, write_model
 from motionlib.artifacts.modes import COMPAT, mode_of, require_mode
 from motionlib.tokenizers.base import FPS, Tokenizer, arrays, tensors
+from motionlib.tokenizers.bsq import Bsq
 from motionlib.tokenizers.fsq import Fsq
+from motionlib.tokenizers.lfq import Lfq
 from motionlib.tokenizers.rvq import Rvq
 from motionlib.tokenizers.vqvae import VqVae
 
 TOKENIZERS: dict[str, type[Tokenizer]] = {
+    "bsq": Bsq,
     "fsq": Fsq,
+    "lfq": Lfq,
     "rvq": Rvq,
     "vqvae": VqVae,
 }

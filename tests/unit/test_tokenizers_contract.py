@@ -12,7 +12,9 @@ from motionlib.tokenizers.clips import decode_codes, encode_clip, reconstruct_cl
 from motionlib.training.batches import WindowBatch
 
 SMALL = {
+    "bsq": {"width": 16, "code_width": 8, "bits": 3, "groups": 2},
     "fsq": {"width": 16, "code_width": 8, "levels": [5, 4], "groups": 2, "layers": 2},
+    "lfq": {"width": 16, "code_width": 8, "bits": 4},
     "rvq": {"width": 16, "code_width": 8, "codes": 16, "layers": 3},
     "vqvae": {"width": 16, "code_width": 8, "codes": 16},
 }
