@@ -12,6 +12,7 @@ from motionlib.tokenizers.base import FPS, Tokenizer, arrays, tensors
 from motionlib.tokenizers.bsq import Bsq
 from motionlib.tokenizers.fsq import Fsq
 from motionlib.tokenizers.lfq import Lfq
+from motionlib.tokenizers.multiscale_rvq import MultiscaleRvq
 from motionlib.tokenizers.rvq import Rvq
 from motionlib.tokenizers.vqvae import VqVae
 
@@ -19,6 +20,7 @@ TOKENIZERS: dict[str, type[Tokenizer]] = {
     "bsq": Bsq,
     "fsq": Fsq,
     "lfq": Lfq,
+    "multiscale_rvq": MultiscaleRvq,
     "rvq": Rvq,
     "vqvae": VqVae,
 }
