@@ -16,12 +16,12 @@ from torch.nn import functional
 
 from motionlib.tokenizers.autoencoder import Term
 from motionlib.tokenizers.base import FPS
-from motionlib.tokenizers.scalar import ScalarAutoencoder, ScalarConfig
+from motionlib.tokenizers.grid import GridAutoencoder, GridConfig
 
 TINY = 1e-10  # beside a probability, so that its logarithm is finite
 
 
-class BitConfig(ScalarConfig):
+class BitConfig(GridConfig):
     """Settings of codes that are bits; V = 2^bits."""
 
     bits: int = Field(default=9, ge=1, le=16, description="bits of a code")
@@ -32,7 +32,7 @@ class BitConfig(ScalarConfig):
     subset: int = Field(default=9, ge=1, le=12, description="bits whose joint distribution is looked at")
 
 
-class BitAutoencoder(ScalarAutoencoder):
+class BitAutoencoder(GridAutoencoder):
     """Convolutions, signs of channels, convolutions."""
 
     config: BitConfig
@@ -46,11 +46,11 @@ class BitAutoencoder(ScalarAutoencoder):
         """Absolute value of all grid values."""
 
     def digits(self, bounded: Tensor) -> Tensor:
-        """See `ScalarAutoencoder.digits`."""
+        """See `GridAutoencoder.digits`."""
         return (bounded > 0).long().reshape(*bounded.shape[:-1], -1, len(self.levels))
 
     def grid(self, digits: Tensor) -> Tensor:
-        """See `ScalarAutoencoder.grid`."""
+        """See `GridAutoencoder.grid`."""
         return (2.0 * digits.flatten(-2) - 1.0) * self.size
 
     def channel_terms(self, bounded: Tensor, snapped: Tensor) -> Mapping[str, Term]:

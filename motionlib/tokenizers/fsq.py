@@ -16,7 +16,7 @@ from torch import Tensor
 
 from motionlib.artifacts import CodeShape
 from motionlib.tokenizers.base import FPS, Settings
-from motionlib.tokenizers.scalar import MOST_CODES, ScalarAutoencoder, ScalarConfig
+from motionlib.tokenizers.grid import MOST_CODES, GridAutoencoder, GridConfig
 
 MARGIN = 1e-3  # epsilon of the source: the outermost levels are reached before tanh is flat
 EVEN_SPREAD = 0.85  # tanh of a normal number of this deviation is almost uniform: 2 / 1.702 of the logistic's rule
@@ -24,7 +24,7 @@ EVEN_SPREAD = 0.85  # tanh of a normal number of this deviation is almost unifor
 Level = Annotated[int, Field(ge=3, le=256)]
 
 
-class FsqConfig(ScalarConfig):
+class FsqConfig(GridConfig):
     """Settings of `fsq`; V is the product of the levels. Channels of two levels are what `lfq` has."""
 
     levels: tuple[Level, ...] = Field(
@@ -42,7 +42,7 @@ class FsqConfig(ScalarConfig):
         return levels
 
 
-class Fsq(ScalarAutoencoder):
+class Fsq(GridAutoencoder):
     """Convolutions, channels rounded to levels, convolutions. Codes of a step: layer by layer, in each its groups."""
 
     Config: ClassVar[type[Settings]] = FsqConfig
@@ -58,7 +58,7 @@ class Fsq(ScalarAutoencoder):
 
     @property
     def spread(self) -> float:
-        """See `ScalarAutoencoder.spread`."""
+        """See `GridAutoencoder.spread`."""
         return EVEN_SPREAD
 
     def bounded(self, channels: Tensor) -> Tensor:
@@ -68,7 +68,7 @@ class Fsq(ScalarAutoencoder):
         return (torch.tanh(channels + torch.atanh(offset / half)) * half - offset) / self._half
 
     def digits(self, bounded: Tensor) -> Tensor:
-        """See `ScalarAutoencoder.digits`."""
+        """See `GridAutoencoder.digits`."""
         grid = bounded * self._half
         nearest = grid.round()
         found, error = [nearest + self._half], grid - nearest  # the error in [-0.5, 0.5]
@@ -80,7 +80,7 @@ class Fsq(ScalarAutoencoder):
         return layers.reshape(*bounded.shape[:-1], -1, len(self.levels))
 
     def grid(self, digits: Tensor) -> Tensor:
-        """See `ScalarAutoencoder.grid`."""
+        """See `GridAutoencoder.grid`."""
         layers = digits.reshape(*digits.shape[:-2], self.config.layers, -1).to(torch.float32)
         error: Tensor = torch.zeros_like(layers[..., 0, :])
         for layer in reversed(range(1, self.config.layers)):

@@ -20,13 +20,13 @@ MOST_CODES = 65536  # V; more would be no vocabulary for a prior
 RIDGE = 1e-6  # of the mean square, so that a channel without variance does no harm
 
 
-class ScalarConfig(ConvConfig):
+class GridConfig(ConvConfig):
     """Settings of codes on a fixed grid."""
 
     groups: int = Field(default=1, ge=1, le=64, description="codes side by side, each with channels of its own")
 
 
-class ScalarAutoencoder(ConvAutoencoder):
+class GridAutoencoder(ConvAutoencoder):
     """Convolutions, channels on a fixed grid, convolutions. Projections to and from the channels are in fp32.
 
     Args:
@@ -36,7 +36,7 @@ class ScalarAutoencoder(ConvAutoencoder):
         channels (..., G d) with d = len(levels), unitless; digits (..., Q, d), each in [0, level).
     """
 
-    config: ScalarConfig
+    config: GridConfig
     levels: Tensor
     radix: Tensor
 
