@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from motionlib.artifacts import Float32
 from motionlib.tokenizers.autoencoder import Quantized, Term
-from motionlib.tokenizers.quantizers import VectorConfig, VectorQuantizer
+from motionlib.tokenizers.quantizers import VectorConfig, VectorQuantizer, passed
 
 DROPPED = -1  # code of a layer that was left out in training
 CLUSTER_ROUNDS = 3  # of a shared codebook: what layers leave over depends on the codebook itself
@@ -71,7 +71,7 @@ class ResidualQuantizer(nn.Module):
 
     def vectors(self) -> list[Float32]:
         """(V, C) codebook of each of the Q layers."""
-        return [self.book(layer).codebook.detach().cpu().numpy() for layer in range(len(self.scales))]
+        return [self.book(layer).vectors.detach().cpu().numpy() for layer in range(len(self.scales))]
 
     def plan(self, steps: int) -> None:
         """See `VectorQuantizer.plan`."""
@@ -108,7 +108,7 @@ class ResidualQuantizer(nn.Module):
         layers = self._layers(latent, self._used(generator), generator)
         total = self._sum(layers, latent.shape[1])
         codes = self._spread(layers, latent.shape[1])
-        return Quantized(latent + (total - latent).detach(), codes, self._terms(layers))
+        return Quantized(passed(latent, total, self.config.gradient), codes, self._terms(layers))
 
     @torch.no_grad()
     def follow(self, latent: Tensor, codes: Tensor, generator: torch.Generator) -> Mapping[str, float]:
@@ -180,7 +180,7 @@ class ResidualQuantizer(nn.Module):
         pulls = [self.book(number).pulls(layer.residual, layer.vectors) for number, layer in enumerate(layers)]
         terms = {"commitment": Term(weight, torch.stack([commitment for commitment, _ in pulls]).mean())}
         if self.book(0).learned:
-            terms["codebook"] = Term(weight, torch.stack([codebook for _, codebook in pulls]).mean())
+            terms["codebook"] = Term(weight * self.config.pull, torch.stack([codebook for _, codebook in pulls]).mean())
         if self.training and self.config.temperature:
             nearest = [self.book(number).nearest(layer.residual) for number, layer in enumerate(layers)]
             other = [layer.codes != codes for layer, codes in zip(layers, nearest, strict=True)]

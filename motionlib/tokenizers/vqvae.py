@@ -4,9 +4,10 @@ Source: Zhang et al., "T2M-GPT", CVPR 2023, arXiv:2301.06052, section 3.1; code 
 """
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from motionlib.artifacts import CodeShape, Float32
@@ -18,6 +19,10 @@ from motionlib.tokenizers.quantizers import VectorConfig, VectorQuantizer
 class VqVaeConfig(VectorConfig):
     """Settings of `vqvae`; the defaults are T2M-GPT's as published, but for `reset` (T2M-GPT: `t2mgpt`)."""
 
+    metric: Literal["euclidean", "cosine"] = Field(
+        default="euclidean", description="cosine: only the direction of a latent counts; suits a small code_width"
+    )
+
 
 class VqVae(ConvAutoencoder):
     """Convolutions down to a quarter of the frame rate, one code per step, convolutions back up."""
@@ -27,7 +32,7 @@ class VqVae(ConvAutoencoder):
 
     def __init__(self, config: Settings, mean: Tensor, std: Tensor, fps: float = FPS) -> None:
         super().__init__(config, mean, std, fps)
-        self.quantizer = VectorQuantizer.of(self.config, self.config.code_width)
+        self.quantizer = VectorQuantizer.of(self.config, self.config.code_width, self.config.metric == "cosine")
 
     @property
     def shape(self) -> CodeShape:
@@ -44,14 +49,14 @@ class VqVae(ConvAutoencoder):
 
     def code_vectors(self) -> list[Float32]:
         """See `Tokenizer.code_vectors`."""
-        return [self.quantizer.codebook.detach().cpu().numpy()]
+        return [self.quantizer.vectors.detach().cpu().numpy()]
 
     def quantize(self, latent: Tensor, generator: torch.Generator) -> Quantized:  # noqa: ARG002
         """See `Autoencoder.quantize`."""
         snapped = self.quantizer(latent)
         terms = {"commitment": Term(self.config.commitment, snapped.commitment)}
         if self.quantizer.learned:
-            terms["codebook"] = Term(self.config.commitment, snapped.codebook)
+            terms["codebook"] = Term(self.config.commitment * self.config.pull, snapped.codebook)
         return Quantized(snapped.latent, snapped.codes.unsqueeze(-1), terms)
 
     def begin_codes(self, latent: Tensor, generator: torch.Generator) -> None:

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from motionlib.tokenizers.quantizers import VectorQuantizer
+from motionlib.tokenizers.quantizers import VectorQuantizer, passed
 
-MODES = ("naive", "ema", "reset", "ema_reset")
+MODES = ("naive", "ema", "reset", "ema_reset", "simvq")
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -72,10 +72,10 @@ def test_the_commitment_is_the_mean_squared_distance_and_pulls_only_the_latent()
 def test_only_a_learned_codebook_gets_a_gradient(mode):
     made = quantizer(mode=mode)
     out = made(torch.randn(1, 3, 2))
-    learned = mode in ("naive", "reset")
-    assert out.codebook.requires_grad == learned
-    assert (out.codebook.item() > 0) == learned
-    assert sum(p.numel() for p in made.parameters()) == (8 if learned else 0)
+    learned = {"naive": 4 * 2, "reset": 4 * 2, "simvq": 2 * 2}.get(mode, 0)
+    assert out.codebook.requires_grad == bool(learned)
+    assert (out.codebook.item() > 0) == bool(learned)
+    assert sum(p.numel() for p in made.parameters()) == learned
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -238,3 +238,85 @@ def test_perplexity_is_the_codebook_size_when_all_are_used_alike():
     values = follow(made, torch.tensor([[[0.0], [1.0], [2.0], [3.0]]]))
     assert values["perplexity"] == pytest.approx(4.0, rel=1e-4)
     assert values["usage"] == 1.0
+
+
+def test_a_mapped_codebook_moves_as_a_whole_and_its_codes_rest():
+    made = quantizer(8, 3, mode="simvq")
+    assert sum(p.numel() for p in made.parameters()) == 3 * 3
+    codes, vectors = made.codebook.clone(), made.vectors.detach().clone()
+    out = made(torch.randn(1, 2, 3))  # two latents, hence two codes at most
+    out.codebook.backward()
+    with torch.no_grad():
+        made.map.weight -= made.map.weight.grad
+    assert torch.equal(made.codebook, codes)
+    assert ((made.vectors - vectors).norm(dim=-1) > 0).all()
+
+
+def test_a_mapped_codebook_agrees_with_vector_quantize_pytorch():
+    reference = pytest.importorskip("vector_quantize_pytorch").SimVQ(3, 8, rotation_trick=False)
+    made = quantizer(8, 3, mode="simvq")
+    made.codebook.copy_(reference.frozen_codebook)
+    made.map.load_state_dict(reference.code_transform.state_dict())
+    latent = torch.randn(2, 20, 3)
+    snapped, codes, loss = reference(latent)
+    out = made(latent)
+    assert torch.equal(out.codes, codes)
+    torch.testing.assert_close(out.latent, snapped)
+    torch.testing.assert_close(out.codebook + 0.25 * out.commitment, loss)
+
+
+def test_a_mapped_codebook_starts_as_the_clusters_it_is_given():
+    made = quantizer(4, 2, mode="simvq")
+    centres = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0], [10.0, 10.0]])
+    made.cluster((centres.repeat(50, 1) + 0.1 * torch.randn(200, 2, generator=generator()))[None], generator())
+    assert torch.equal(made.vectors, made.codebook)
+    assert torch.cdist(made.vectors, centres).min(1).values.max() < 0.5
+
+
+def test_half_precision_layers_leave_a_mapped_codebook_alone():
+    made = quantizer(64, 8, mode="simvq")
+    latent = torch.randn(4, 50, 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        codes = made.nearest(latent)
+    assert torch.equal(codes, made.nearest(latent))
+
+
+@given(seed=st.integers(0, 2**16), width=st.integers(2, 6))
+def test_a_rotated_gradient_keeps_its_angle_to_the_vector(seed, width):
+    random = generator(seed)
+    latent, snapped, back = torch.randn(3, 4, width, generator=random).unbind(0)
+    latent.requires_grad_()
+    out = passed(latent, snapped, "rotation")
+    assert torch.equal(out, snapped)
+    (gradient,) = torch.autograd.grad(out, latent, back)
+    scale = snapped.norm(dim=-1) / latent.norm(dim=-1)
+    torch.testing.assert_close(gradient.norm(dim=-1), scale * back.norm(dim=-1), atol=1e-3, rtol=1e-3)
+    along = torch.cosine_similarity(gradient, latent, dim=-1)
+    torch.testing.assert_close(along, torch.cosine_similarity(back, snapped, dim=-1), atol=1e-3, rtol=1e-3)
+
+
+def test_a_rotated_gradient_agrees_with_vector_quantize_pytorch():
+    rotate_to = pytest.importorskip("vector_quantize_pytorch.vector_quantize_pytorch").rotate_to
+    latent, snapped, back = torch.randn(3, 10, 4, generator=generator()).unbind(0)
+    latent.requires_grad_()
+    gradients = [torch.autograd.grad(turn, latent, back)[0] for turn in
+                 (passed(latent, snapped, "rotation"), rotate_to(latent, snapped))]  # fmt: skip
+    torch.testing.assert_close(*gradients, atol=1e-4, rtol=1e-4)
+
+
+def test_a_latent_of_nothing_has_a_finite_rotated_gradient():
+    latent = torch.zeros(1, 3, requires_grad=True)
+    passed(latent, torch.ones(1, 3), "rotation").sum().backward()
+    assert torch.isfinite(latent.grad).all()
+
+
+def test_by_cosine_only_the_direction_counts():
+    made = quantizer(2, 2, cosine=True, mode="ema", decay=0.5)
+    set_book(made, [[3.0, 0.0], [0.0, 1.0]])
+    latent = torch.tensor([[[0.2, 0.1], [20.0, 10.0], [1.0, 5.0]]])
+    assert made.nearest(latent).tolist() == [[0, 0, 1]]
+    out = made(latent)
+    assert out.latent.tolist() == [[[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]]
+    torch.testing.assert_close(made(100 * latent).commitment, out.commitment)
+    follow(made, latent)
+    torch.testing.assert_close(made.vectors.norm(dim=-1), torch.ones(2))

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from motionlib.tokenizers.quantizers import passed
 from motionlib.tokenizers.residual import DROPPED, ResidualConfig, ResidualQuantizer, grown, shrunk
 
 
@@ -75,6 +76,16 @@ def test_the_gradient_goes_through_once_however_many_layers_there_are(layers):
     latent = torch.randn(2, generator=generator())
     jacobian = torch.autograd.functional.jacobian(lambda z: made(z.reshape(1, 1, 2), generator()).latent[0, 0], latent)
     torch.testing.assert_close(jacobian, torch.eye(2))
+
+
+def test_a_rotated_gradient_is_that_of_the_sum_of_all_layers():
+    made = quantizer(gradient="rotation")
+    latent = torch.randn(1, 4, 2, requires_grad=True)
+    out = made(latent, generator())
+    assert torch.equal(out.latent, made.lookup(out.codes))
+    (gradient,) = torch.autograd.grad(out.latent, latent, torch.ones(1, 4, 2))
+    (expected,) = torch.autograd.grad(passed(latent, out.latent.detach(), "rotation"), latent, torch.ones(1, 4, 2))
+    torch.testing.assert_close(gradient, expected)
 
 
 def test_the_commitment_of_every_layer_reaches_the_encoder():

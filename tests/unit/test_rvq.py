@@ -51,7 +51,7 @@ def test_the_loss_is_the_published_sum():
     assert set(loss.parts) == {"reconstruction", "positions", "commitment"}
 
 
-@pytest.mark.parametrize("mode", ["naive", "ema", "reset", "ema_reset"])
+@pytest.mark.parametrize("mode", ["naive", "ema", "reset", "ema_reset", "simvq"])
 def test_the_gradient_reaches_every_parameter(mode):
     model = small(mode=mode, layer_dropout=0.0)
     model.loss(Batch(torch.randn(2, 8, 263)), torch.Generator()).total.backward()

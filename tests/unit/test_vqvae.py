@@ -79,7 +79,7 @@ def test_the_loss_is_the_published_sum():
     assert set(loss.parts) == {"reconstruction", "positions", "commitment"}
 
 
-@pytest.mark.parametrize("mode", ["naive", "ema", "reset", "ema_reset"])
+@pytest.mark.parametrize("mode", ["naive", "ema", "reset", "ema_reset", "simvq"])
 def test_the_gradient_reaches_every_parameter(mode):
     model = small(mode=mode, joint_weight=1.0, velocity_weight=1.0, travel_weight=1.0)
     loss_of(model, torch.randn(2, 8, 263)).total.backward()
@@ -87,6 +87,21 @@ def test_the_gradient_reaches_every_parameter(mode):
         assert parameter.grad is not None, name
         assert torch.isfinite(parameter.grad).all(), name
         assert parameter.grad.abs().sum() > 0, name
+
+
+def test_the_weights_of_simvq_are_a_quarter_and_one():
+    model = small(mode="simvq", commitment=0.25, pull=4.0)
+    terms = model.quantize(torch.randn(1, 4, 8), torch.Generator()).terms
+    assert {name: term.weight for name, term in terms.items()} == {"commitment": 0.25, "codebook": 1.0}
+
+
+def test_by_cosine_the_codes_are_unit_vectors():
+    model = small(metric="cosine", start="data", gradient="rotation").train()
+    model.prepare(torch.randn(30, 16, 263), seed=0)
+    (book,) = model.code_vectors()
+    np.testing.assert_allclose(np.linalg.norm(book, axis=1), 1.0, rtol=1e-5)
+    loss_of(model, torch.randn(2, 8, 263)).total.backward()
+    assert model.encoder.layers[0].weight.grad.abs().sum() > 0
 
 
 def test_the_loss_changes_no_state():
