@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from motionlib import tokenizers
+from motionlib import tokenizers, training
 from motionlib.artifacts import BadArtifactError
+from motionlib.params import Train
 from motionlib.tokenizers import TOKENIZERS
 from motionlib.tokenizers.base import position_slice
 from motionlib.tokenizers.clips import decode_codes, encode_clip, reconstruct_clip
@@ -192,3 +193,59 @@ def test_positions_lie_where_the_features_say():
     assert position_slice(251) == slice(4, 64)
     with pytest.raises(ValueError, match="250 numbers fit no skeleton"):
         position_slice(250)
+
+
+def batch(frames: int = 16) -> WindowBatch:
+    return WindowBatch(torch.cat([clip(frames, seed=seed) for seed in range(3)]), ("a", "b", "c"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_loss_changes_no_state(kind):
+    model = made(kind).train()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    model.loss(batch(), torch.Generator())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_half_precision_layers_learn_as_well(kind):
+    model = made(kind).train()
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = model.loss(batch(), torch.Generator())
+    loss.total.backward()
+    assert torch.isfinite(loss.total)
+    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in model.parameters() if p.requires_grad)
+
+
+class Cut(Exception):
+    """Ends a training."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_training_that_was_cut_goes_on_to_the_same_bytes(kind, tmp_path):
+    config = Train(
+        steps=4, batch_size=3, learning_rate=1e-3, warmup_steps=0, schedule="cosine", checkpoint_every=2,
+        validate_every=9, seed=3,
+    )  # fmt: skip
+    steps = []
+
+    def draw(random: torch.Generator) -> WindowBatch:
+        steps.append(torch.rand(3, 16, 263, generator=random))
+        if len(steps) == 4:
+            raise Cut
+        return WindowBatch(steps[-1], ("a", "b", "c"))
+
+    cut, whole = made(kind), made(kind)
+    with pytest.raises(Cut):
+        training.fit(cut, draw, config, Silent(), checkpoints=tmp_path)
+    again = made(kind)
+    for model, checkpoints in ((again, tmp_path), (whole, None)):
+        training.fit(model, draw, config, Silent(), checkpoints=checkpoints)
+    state = again.state_dict()
+    assert all(t.numpy().tobytes() == state[name].numpy().tobytes() for name, t in whole.state_dict().items())
+
+
+class Silent:
+    def metrics(self, values, step): ...
+    def dataset(self, name, path): ...
+    def artifacts(self, folder): ...
