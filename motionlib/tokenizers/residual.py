@@ -21,6 +21,7 @@ from motionlib.tokenizers.quantizers import VectorConfig, VectorQuantizer, passe
 
 DROPPED = -1  # code of a layer that was left out in training
 CLUSTER_ROUNDS = 3  # of a shared codebook: what layers leave over depends on the codebook itself
+CLUSTERED = 40  # latents per code that are clustered, twice what k-means needs; there are many layers to do
 
 
 class ResidualConfig(VectorConfig):
@@ -128,13 +129,13 @@ class ResidualQuantizer(nn.Module):
         return self._follow_shared(seen, generator) if self.config.shared else self._follow_own(seen, generator)
 
     def cluster(self, latent: Tensor, generator: torch.Generator) -> None:
-        """Start the codebooks as clusters of what latents (N, L, C) leave over, layer by layer."""
+        """Start the codebooks as clusters of what latents (N, L, C) leave over, layer by layer; N in random order."""
+        left = latent.detach()[: -(-CLUSTERED * self.config.codes // latent.shape[1])]
         if self.config.shared:
             for _ in range(CLUSTER_ROUNDS):
-                layers = self._layers(latent.detach(), len(self.scales))
+                layers = self._layers(left, len(self.scales))
                 self.book(0).cluster(_flat([layer.residual for layer in layers]), generator)
             return
-        left = latent.detach()
         for number, scale in enumerate(self.scales):
             book, residual = self.book(number), shrunk(left, scale)
             book.cluster(residual, generator)
