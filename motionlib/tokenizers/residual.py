@@ -91,8 +91,7 @@ class ResidualQuantizer(nn.Module):
         steps = codes.shape[1]
         found = []
         for layer in range(codes.shape[-1]):
-            each = codes[:, :: self.scales[layer], layer]
-            vectors = self.book(layer).lookup(each.clamp_min(0)) * (each != DROPPED).unsqueeze(-1)
+            vectors = self._vectors(layer, codes[:, :: self.scales[layer], layer])
             found.append(grown(vectors, self.scales[layer], steps))
         return torch.stack(found).sum(0)
 
@@ -124,7 +123,7 @@ class ResidualQuantizer(nn.Module):
             if not bool(book.started) and int(book.step) >= int(book.start_at):
                 book.start(residual, generator)
                 found = book.nearest(residual)
-            seen.append(Layer(residual, found, book.lookup(found.clamp_min(0)) * (found != DROPPED).unsqueeze(-1)))
+            seen.append(Layer(residual, found, self._vectors(number, found)))
             left = left - grown(seen[-1].vectors, scale, left.shape[1])
         return self._follow_shared(seen, generator) if self.config.shared else self._follow_own(seen, generator)
 
@@ -150,6 +149,10 @@ class ResidualQuantizer(nn.Module):
             done.append(Layer(residual, codes, book.lookup(codes)))
             left = left - grown(done[-1].vectors.detach(), scale, left.shape[1])
         return done
+
+    def _vectors(self, layer: int, codes: Tensor) -> Tensor:
+        """Vectors of a layer's codes, 0 for those that are DROPPED."""
+        return self.book(layer).lookup(codes.clamp_min(0)) * (codes != DROPPED).unsqueeze(-1)
 
     def _codes(self, book: VectorQuantizer, residual: Tensor, generator: torch.Generator | None) -> Tensor:
         """Drawn in training, where there is something to draw with."""
@@ -190,11 +193,8 @@ class ResidualQuantizer(nn.Module):
 
     def _follow_shared(self, seen: Sequence[Layer], generator: torch.Generator) -> Mapping[str, float]:
         used = [layer for layer in seen if not _dropped(layer)]
-        residual, codes = (
-            _flat([layer.residual for layer in used]),
-            torch.cat([layer.codes.flatten() for layer in used]),
-        )
-        return self.book(0).follow(residual, codes, generator)
+        codes = torch.cat([layer.codes.flatten() for layer in used])
+        return self.book(0).follow(_flat([layer.residual for layer in used]), codes, generator)
 
     def _follow_own(self, seen: Sequence[Layer], generator: torch.Generator) -> Mapping[str, float]:
         values = {"resets": 0.0}
