@@ -8,6 +8,7 @@ import torch
 
 from motionlib.artifacts import read_model, write_model
 from motionlib.artifacts.modes import COMPAT, mode_of, require_mode
+from motionlib.tokenizers.ae import Ae
 from motionlib.tokenizers.base import FPS, Tokenizer, arrays, tensors
 from motionlib.tokenizers.bsq import Bsq
 from motionlib.tokenizers.fsq import Fsq
@@ -17,6 +18,7 @@ from motionlib.tokenizers.rvq import Rvq
 from motionlib.tokenizers.vqvae import VqVae
 
 TOKENIZERS: dict[str, type[Tokenizer]] = {
+    "ae": Ae,
     "bsq": Bsq,
     "fsq": Fsq,
     "lfq": Lfq,

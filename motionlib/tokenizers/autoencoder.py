@@ -61,6 +61,9 @@ class ConvConfig(AutoencoderConfig):
     decoder_share: NonNegativeFloat = Field(
         default=0.0, le=1.0, description="share of training with the encoder at rest"
     )
+    essential: bool = Field(
+        default=False, description="networks see root and joint positions only; the rest comes back as its mean"
+    )
 
 
 class Term(NamedTuple):
@@ -105,6 +108,11 @@ class Autoencoder(Tokenizer):
         scale[-CONTACTS:] /= self.config.root_bias
         self.register_buffer("scale", scale, persistent=False)
 
+    @property
+    def columns(self) -> int:
+        """How many numbers of a row the networks see and make, the first ones; others come back as their mean."""
+        return self.width
+
     @abstractmethod
     def quantize(self, latent: Tensor, generator: torch.Generator) -> Quantized:
         """What training sees of latents (B, L, C); changes no state."""
@@ -116,6 +124,9 @@ class Autoencoder(Tokenizer):
     @abstractmethod
     def lookup(self, codes: Tensor) -> Tensor:
         """Latents that codes stand for: (B, L, Q) -> (B, L, C)."""
+
+    def begin_codes(self, latent: Tensor, generator: torch.Generator) -> None:
+        """Put a kind's codes where the latents (N, L, C) of many training windows are."""
 
     def more_terms(self, made: Tensor, real: Tensor, generator: torch.Generator) -> Mapping[str, Term]:  # noqa: ARG002
         """What a kind adds to the loss of normalised rows made and real, both (B, T, D)."""
@@ -193,10 +204,10 @@ class Autoencoder(Tokenizer):
         return terms
 
     def _normal(self, features: Tensor) -> Tensor:
-        return (features - self.mean) / self.scale
+        return ((features - self.mean) / self.scale)[..., : self.columns]
 
     def _raw(self, normal: Tensor) -> Tensor:
-        return normal * self.scale + self.mean
+        return functional.pad(normal, (0, self.width - self.columns)) * self.scale + self.mean
 
     def _latent(self, normal: Tensor) -> Tensor:
         latent: Tensor = self.encoder(normal)
@@ -211,17 +222,25 @@ class ConvAutoencoder(Autoencoder):
     """T2M-GPT's convolutions down to a quarter of the frame rate and back up."""
 
     config: ConvConfig
-    encoder: Encoder
-    decoder: Decoder
 
     def __init__(self, config: Settings, mean: Tensor, std: Tensor, fps: float = FPS) -> None:
         super().__init__(config, mean, std, fps)
         c = self.config
         sizes = Sizes(c.width, c.code_width, HALVINGS, c.depth, c.growth, c.activation, c.causal)
-        self.encoder = Encoder(self.width, sizes)
-        self.decoder = Decoder(self.width, sizes)
+        self.encoder, self.decoder = self.networks(sizes)
         if c.start != "torch":
+            assert isinstance(self.encoder, Encoder)
+            assert isinstance(self.decoder, Decoder)
             start_calmly(self.encoder, self.decoder)
+
+    @property
+    def columns(self) -> int:
+        """All, or root and joint positions."""
+        return self.positions.stop if self.config.essential else self.width
+
+    def networks(self, sizes: Sizes) -> tuple[nn.Module, nn.Module]:
+        """Encoder (B, T, columns) -> (B, L, C) and decoder, the way back."""
+        return Encoder(self.columns, sizes), Decoder(self.columns, sizes)
 
     def code_shape(self, codes: int, per_step: int) -> CodeShape:
         """Shape of `per_step` codes of `codes` kinds for every four frames."""
@@ -237,9 +256,8 @@ class ConvAutoencoder(Autoencoder):
         if self.config.start != "data":
             return
         normal = self._normal(self.cropped(features))
-        start_encoder(self.encoder, normal, feature_metres(self.width).to(normal.device) * self.scale)
+        assert isinstance(self.encoder, Encoder)
+        weights = feature_metres(self.width).to(normal.device) * self.scale
+        start_encoder(self.encoder, normal, weights[: self.columns])
         with torch.no_grad():
             self.begin_codes(self._latent(normal), torch.Generator(normal.device).manual_seed(seed))
-
-    def begin_codes(self, latent: Tensor, generator: torch.Generator) -> None:
-        """Put a kind's codes where the latents (N, L, C) of many training windows are."""

@@ -13,6 +13,7 @@ from motionlib.tokenizers.clips import decode_codes, encode_clip, reconstruct_cl
 from motionlib.training.batches import WindowBatch
 
 SMALL = {
+    "ae": {"width": 16, "code_width": 8},
     "bsq": {"width": 16, "code_width": 8, "bits": 3, "groups": 2},
     "fsq": {"width": 16, "code_width": 8, "levels": [5, 4], "groups": 2, "layers": 2},
     "lfq": {"width": 16, "code_width": 8, "bits": 4},
