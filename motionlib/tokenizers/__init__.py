@@ -15,6 +15,7 @@ from motionlib.tokenizers.fsq import Fsq
 from motionlib.tokenizers.lfq import Lfq
 from motionlib.tokenizers.multiscale_rvq import MultiscaleRvq
 from motionlib.tokenizers.rvq import Rvq
+from motionlib.tokenizers.skeletal_vae import SkeletalVae
 from motionlib.tokenizers.vae import Vae
 from motionlib.tokenizers.vqvae import VqVae
 
@@ -25,6 +26,7 @@ TOKENIZERS: dict[str, type[Tokenizer]] = {
     "lfq": Lfq,
     "multiscale_rvq": MultiscaleRvq,
     "rvq": Rvq,
+    "skeletal_vae": SkeletalVae,
     "vae": Vae,
     "vqvae": VqVae,
 }

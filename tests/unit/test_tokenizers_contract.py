@@ -19,6 +19,7 @@ SMALL = {
     "lfq": {"width": 16, "code_width": 8, "bits": 4},
     "multiscale_rvq": {"width": 16, "code_width": 8, "codes": 16, "scales": [4, 2, 1]},
     "rvq": {"width": 16, "code_width": 8, "codes": 16, "layers": 3},
+    "skeletal_vae": {"joint_width": 4, "blocks": 1},
     "vae": {"width": 16, "code_width": 8},
     "vqvae": {"width": 16, "code_width": 8, "codes": 16},
 }
