@@ -12,6 +12,7 @@ from motionlib.tokenizers.ae import Ae
 from motionlib.tokenizers.base import FPS, Tokenizer, arrays, tensors
 from motionlib.tokenizers.bsq import Bsq
 from motionlib.tokenizers.fsq import Fsq
+from motionlib.tokenizers.joint_rvq import JointRvq
 from motionlib.tokenizers.lfq import Lfq
 from motionlib.tokenizers.multiscale_rvq import MultiscaleRvq
 from motionlib.tokenizers.rvq import Rvq
@@ -23,6 +24,7 @@ TOKENIZERS: dict[str, type[Tokenizer]] = {
     "ae": Ae,
     "bsq": Bsq,
     "fsq": Fsq,
+    "joint_rvq": JointRvq,
     "lfq": Lfq,
     "multiscale_rvq": MultiscaleRvq,
     "rvq": Rvq,

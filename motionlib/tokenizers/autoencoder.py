@@ -88,6 +88,13 @@ class Seen(NamedTuple):
     codes: Tensor
 
 
+class Reconstructed(NamedTuple):
+    """Normalised `rows` (B, T, D) that a decoder made in training, and the terms of their errors."""
+
+    rows: Tensor
+    terms: dict[str, Term]
+
+
 class Autoencoder(Tokenizer):
     """Encoder, codes, decoder. `progress` tells a kind how much of the training is done."""
 
@@ -158,11 +165,16 @@ class Autoencoder(Tokenizer):
         real = self._normal(self.cropped(batch.x))
         latent = self.training_latent(real, generator)
         quantized = self.quantize(latent, generator)
-        made = self._rows(quantized.latent).float()
-        terms = self._terms(made, real) | dict(quantized.terms) | dict(self.more_terms(made, real, generator))
+        made, own = self.reconstructed(quantized.latent, real)
+        terms = own | dict(quantized.terms) | dict(self.more_terms(made, real, generator))
         total = torch.stack([weight * part for weight, part in terms.values()]).sum()
         parts = {name: term.value for name, term in terms.items()}
         return Loss(total, parts, Seen(latent.detach(), quantized.codes))
+
+    def reconstructed(self, latent: Tensor, real: Tensor) -> Reconstructed:
+        """What becomes of latents (B, L, C), and what it costs that normalised rows `real` (B, T, D) do not."""
+        made = self._rows(latent).float()
+        return Reconstructed(made, self._terms(made, real))
 
     def training_latent(self, normal: Tensor, generator: torch.Generator) -> Tensor:  # noqa: ARG002
         """Latents (B, L, C) of normalised rows as training sees them."""
@@ -180,15 +192,19 @@ class Autoencoder(Tokenizer):
 
     def _terms(self, made: Tensor, real: Tensor) -> dict[str, Term]:
         c, at = self.config, self.positions
-        terms = {
-            "reconstruction": Term(1.0, functional.smooth_l1_loss(made, real)),
-            "positions": Term(c.position_weight, functional.smooth_l1_loss(made[..., at], real[..., at])),
-        }
+        terms = self._row_terms(made, real)
         if c.velocity_weight:
             change = made[..., at].diff(dim=1), real[..., at].diff(dim=1)
             terms["velocity"] = Term(c.velocity_weight, functional.smooth_l1_loss(*change))
         weighted = c.joint_weight or c.jitter_weight or c.travel_weight
         return terms | self._metre_terms(self._raw(made), self._raw(real)) if weighted else terms
+
+    def _row_terms(self, made: Tensor, real: Tensor) -> dict[str, Term]:
+        at = self.positions
+        return {
+            "reconstruction": Term(1.0, functional.smooth_l1_loss(made, real)),
+            "positions": Term(self.config.position_weight, functional.smooth_l1_loss(made[..., at], real[..., at])),
+        }
 
     def _metre_terms(self, made: Tensor, real: Tensor) -> dict[str, Term]:
         c = self.config

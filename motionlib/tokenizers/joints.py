@@ -77,11 +77,8 @@ class JointTable(nn.Module):
         forth = torch.full((self.joints, self.size), width)
         for joint, each in enumerate(columns):
             forth[joint, : len(each)] = torch.tensor([width if column == GAP else column for column in each])
-        places = torch.arange(forth.numel()).reshape(forth.shape)
-        back = torch.empty(width, dtype=torch.int64)
-        back[forth[forth < width]] = places[forth < width]
         self.register_buffer("forth", forth.flatten(), persistent=False)
-        self.register_buffer("back", back, persistent=False)
+        self.register_buffer("back", forth.flatten().argsort()[:width], persistent=False)  # places without come last
 
     def split(self, rows: Tensor) -> Tensor:
         """(B, T, D) -> (B, T, J, K)."""

@@ -130,9 +130,11 @@ class JointLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Of a joint that takes fewer numbers the first are taken."""
         made = []
-        for joint, linear in enumerate(self.maps):
+        for own, linear in zip(
+            x.unbind(-2), self.maps, strict=True
+        ):  # unbound: slices each have a gradient of all of x
             assert isinstance(linear, nn.Linear)
-            out = linear(x[..., joint, : linear.in_features])
+            out = linear(own[..., : linear.in_features])
             made.append(functional.pad(out, (0, self.size - linear.out_features)))
         return torch.stack(made, dim=-2)
 

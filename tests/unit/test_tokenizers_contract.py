@@ -16,6 +16,7 @@ SMALL = {
     "ae": {"width": 16, "code_width": 8},
     "bsq": {"width": 16, "code_width": 8, "bits": 3, "groups": 2},
     "fsq": {"width": 16, "code_width": 8, "levels": [5, 4], "groups": 2, "layers": 2},
+    "joint_rvq": {"width": 16, "code_width": 8, "codes": 16, "layers": 2, "joint_width": 8, "joint_code_width": 8},
     "lfq": {"width": 16, "code_width": 8, "bits": 4},
     "multiscale_rvq": {"width": 16, "code_width": 8, "codes": 16, "scales": [4, 2, 1]},
     "rvq": {"width": 16, "code_width": 8, "codes": 16, "layers": 3},
