@@ -110,17 +110,17 @@ def slices_of(metric: str, clips: Sequence[str], challenger: Report, champion: R
     found: dict[str, list[str]] = {}
     kinds = challenger.get("slices", {})
     for clip in clips:
-        for name in settings.slices.by:
-            if value := str(kinds.get(clip, {}).get(name, "")):
-                found.setdefault(f"{name} {value}", []).append(clip)
+        for by in settings.slices.by:
+            if value := str(kinds.get(clip, {}).get(by, "")):
+                found.setdefault(f"{by} {value}", []).append(clip)
     named: dict[tuple[str, ...], list[str]] = {}
     for name, part in sorted(found.items()):
         if len(part) >= settings.slices.min_clips:
             named.setdefault(tuple(part), []).append(name)
     large = {" = ".join(names): part for part, names in named.items()}
     changes = [
-        change_of(metric, part, challenger, champion, settings, where=name, shared=len(large))
-        for name, part in large.items()
+        change_of(metric, part, challenger, champion, settings, where=where, shared=len(large))
+        for where, part in large.items()
         if len(part) < len(clips)  # a slice that is everything says nothing new
     ]
     too_small = sum(len(part) < settings.slices.min_clips for part in found.values())

@@ -82,7 +82,8 @@ class JointTable(nn.Module):
 
     def split(self, rows: Tensor) -> Tensor:
         """(B, T, D) -> (B, T, J, K)."""
-        return functional.pad(rows, (0, 1))[..., self.forth].unflatten(-1, (self.joints, self.size))
+        ordered: Tensor = functional.pad(rows, (0, 1))[..., self.forth]
+        return ordered.reshape(*rows.shape[:-1], self.joints, self.size)
 
     def join(self, joints: Tensor) -> Tensor:
         """(B, T, J, K) -> (B, T, D)."""

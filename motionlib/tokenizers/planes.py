@@ -36,7 +36,7 @@ class PlaneConv(nn.Conv2d):
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, C, T, J) -> (B, C', T', J')."""
-        dilation, (_, around) = self.dilation[0], self.padding
+        dilation, around = self.dilation[0], self.padding[-1]
         if self.kernel_size[1] == KERNEL and dilation >= image.shape[-1]:
             middle = self.weight[..., KERNEL // 2 : KERNEL // 2 + 1].contiguous(memory_format=torch.channels_last)
             return functional.conv2d(image, middle, self.bias, 1, (int(self.padding[0]), 0), (dilation, 1))

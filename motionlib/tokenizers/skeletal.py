@@ -53,7 +53,7 @@ class SkeletalConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, J, C) -> the same shape."""
-        beside = self.near @ self.neighbours(x)
+        beside: Tensor = self.near @ self.neighbours(x)
         assert self.time.bias is not None
         # a joint's own map is one more weight of the middle step
         weight = self.time.weight + functional.pad(self.own.weight.unsqueeze(-1), (KERNEL // 2, KERNEL // 2))
@@ -99,7 +99,8 @@ class Pooled(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """T must be even."""
-        return self.members @ x.unflatten(1, (-1, STRIDE)).mean(2)
+        pooled: Tensor = self.members @ x.unflatten(1, (-1, STRIDE)).mean(2)
+        return pooled
 
 
 class Unpooled(nn.Module):

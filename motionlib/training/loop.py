@@ -112,7 +112,7 @@ class _Run:
             loss = self.model.loss(batch, self.generator)
         _check_finite(loss, batch, self.step)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.total.backward()  # type: ignore[no-untyped-call]
+        loss.total.backward()
         if self.config.clip_norm:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
         self.optimiser.step()
