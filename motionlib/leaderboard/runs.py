@@ -14,7 +14,7 @@ from typing import Any
 from motionlib.tracking import store
 
 PAGE = 1000  # runs asked for at once
-SEED = "train.seed"  # the one setting that two runs of one entry may differ in
+SEED = "train.seed"  # the one setting in which repetitions of a training differ
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class Run:
         return self.params.get(SEED, "")
 
     def settings(self) -> str:
-        """Everything that decided its result but the seed."""
+        """Everything that decided its result but the seed; two entries that differ in name only are the same."""
         kept = {name: value for name, value in self.params.items() if name != SEED}
-        return json.dumps([self.stage, self.name, kept, self.reads.get("data/features", "")], sort_keys=True)
+        return json.dumps([self.stage, kept, self.reads.get("data/features", "")], sort_keys=True)
 
 
 def finished(*stages: str) -> list[Run]:

@@ -1,7 +1,8 @@
 """Tables of models that may be compared: one per test set and evaluator, real motion and baselines on top.
 
-Scores of two evaluators, or of two test sets, never meet in one table. Where an entry was trained with several seeds,
-its line holds their mean, with an interval over clips and trainings (crossed bootstrap) if the report keeps clips.
+Scores of two evaluators, or of two test sets, never meet in one table. Trainings that differ in their seed only, be it
+one entry at two times or entries of two names, share a line: it holds their mean, with an interval over clips and
+trainings (crossed bootstrap) where the reports keep clips.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,8 @@ from motionlib.leaderboard.runs import Run, finished, made_by, newest, reading
 RESAMPLES, SEED = 2000, 17  # of intervals over trainings
 SHOWN = 12  # characters of a hash
 MILLION, THOUSAND, PERCENT = 1e6, 1e3, 100.0
+HELD_OUT = "held_out"  # where a report of reconstruction keeps its numbers, each clip's under `per_clip`
+OF_CODES = ("usage", "perplexity", "normalised_entropy")
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ TOKENIZERS = (
     Column("pose error, mm", "held_out.pose_mm", best="min"),
     Column("bits/s", "codes.bits_per_second.unigram"),
     Column("codes used, %", "codes.usage", PERCENT, best="max"),
+    Column("entropy, % of full", "codes.normalised_entropy", PERCENT, best="max"),
     Column("perplexity", "codes.perplexity"),
     Column("parameters, M", "parameters", 1 / MILLION),
     Column("training, s", "seconds", best="min"),
@@ -112,7 +116,7 @@ def tokenizer_boards() -> list[Board]:
             ),
         ]
         note = f"{held.get('clips', 0)} held-out clips, {held.get('frames', 0):,} frames, features {data[:SHOWN]}."
-        tables.append(Board("Tokenizers", note, TOKENIZERS, (*anchors, *_lines(facts, TOKENIZERS, "mpjpe_mm"))))
+        tables.append(Board("Tokenizers", note, TOKENIZERS, (*anchors, *_lines(facts, TOKENIZERS))))
     return tables
 
 
@@ -135,7 +139,7 @@ def prior_boards() -> list[Board]:
             "evaluator's scores stand in another table and do not compare. KID and FID of real motion are those of its "
             "halves, of half as many motions each."
         )
-        tables.append(Board("Priors", note, PRIORS, (*anchors, *_lines(facts, PRIORS, ""))))
+        tables.append(Board("Priors", note, PRIORS, (*anchors, *_lines(facts, PRIORS))))
     return tables
 
 
@@ -150,7 +154,7 @@ def _tokenizer_facts(run: Run, encoded: list[Run], analysed: list[Run]) -> dict[
     book = reading(analysed, codes, coder.writes.get(codes) if coder else None)
     report = book.report if book else {}
     levels = report.get("codebooks", [])
-    means = {name: float(np.mean([one[name] for one in levels])) for name in ("usage", "perplexity") if levels}
+    means = {name: float(np.mean([one[name] for one in levels if name in one])) for name in OF_CODES if levels}
     return {
         **run.report,
         "held_out": run.report.get("held_out", {}),
@@ -187,21 +191,22 @@ def _maker(run: Run, trained: list[Run]) -> Run | None:
     return made_by(trained, weights, run.reads.get(weights))
 
 
-def _lines(facts: Sequence[tuple[Run, dict[str, Any]]], columns: tuple[Column, ...], per_clip: str) -> list[Line]:
-    """A line per entry and settings, best first in the first column; trainings with other seeds share it."""
+def _lines(facts: Sequence[tuple[Run, dict[str, Any]]], columns: tuple[Column, ...]) -> list[Line]:
+    """A line per settings, best first in the first column; trainings with other seeds share it."""
     groups = _grouped(list(facts), lambda pair: str(pair[1].get("settings", pair[0].settings())))
-    lines = [_line(pairs, columns, per_clip) for pairs in groups.values()]
+    lines = [_line(pairs, columns) for pairs in groups.values()]
     sign = -1.0 if columns[0].best == "max" else 1.0
     return sorted(lines, key=lambda line: (line.values[0].mean is None, sign * (line.values[0].mean or 0.0), line.name))
 
 
-def _line(pairs: Sequence[tuple[Run, dict[str, Any]]], columns: tuple[Column, ...], per_clip: str) -> Line:
+def _line(pairs: Sequence[tuple[Run, dict[str, Any]]], columns: tuple[Column, ...]) -> Line:
     values = [_mean([_value(at(facts, column.place), column.scale) for _, facts in pairs]) for column in columns]
-    if len(pairs) > 1 and per_clip and (both := _over_seeds([facts for _, facts in pairs], per_clip)):
-        scale = columns[0].scale
-        values[0] = Value(both.mean * scale, both.low * scale, both.high * scale)
+    for i, column in enumerate(columns):
+        group, _, metric = column.place.partition(".")
+        if len(pairs) > 1 and group == HELD_OUT and (both := _over_seeds([facts for _, facts in pairs], metric)):
+            values[i] = Value(both.mean * column.scale, both.low * column.scale, both.high * column.scale)
     return Line(
-        name=pairs[0][0].name,
+        name=min((run.name for run, _ in pairs), key=lambda name: (len(name), name)),
         values=tuple(values),
         seeds=len(pairs),
         runs=tuple(run.id for run, _ in pairs),
@@ -210,9 +215,11 @@ def _line(pairs: Sequence[tuple[Run, dict[str, Any]]], columns: tuple[Column, ..
 
 
 def _over_seeds(facts: Sequence[Mapping[str, Any]], metric: str) -> Interval | None:
-    """Mean over trainings and clips, where every training was measured on the same clips."""
-    tables = [at(one, "held_out.per_clip") for one in facts]
+    """Mean over trainings and clips of a number that reports keep per clip, if all were measured on the same clips."""
+    tables = [at(one, f"{HELD_OUT}.per_clip") for one in facts]
     if not all(tables) or any(set(table) != set(tables[0]) for table in tables):
+        return None
+    if any(metric not in clip for table in tables for clip in table.values()):
         return None
     return over_seeds(
         np.array([[table[clip][metric] for clip in sorted(tables[0])] for table in tables]), RESAMPLES, SEED

@@ -54,7 +54,7 @@ def tokenizer(tmp_path: Path, name: str, error: float, seed: int, weights: str, 
         tmp_path,
         f"train_tokenizer@{name}",
         report,
-        {"kind": "vqvae", "train.seed": str(seed)},
+        {"kind": "vqvae", "model.width": name.partition("_")[0], "train.seed": str(seed)},
         dep__data__features=data,
         **{f"out__models__tokenizers__{name}": weights},
     )
@@ -62,7 +62,8 @@ def tokenizer(tmp_path: Path, name: str, error: float, seed: int, weights: str, 
     log(tmp_path, f"encode_motion@{name}", {}, {}, **{
         f"dep__models__tokenizers__{name}": weights, f"out__data__codes__{name}": codes,
     })  # fmt: skip
-    book = {"bits_per_second": {"unigram": 40.0}, "codebooks": [{"usage": 0.75, "perplexity": 300.0}]}
+    codebook = {"usage": 0.75, "perplexity": 300.0, "normalised_entropy": 0.9}
+    book = {"bits_per_second": {"unigram": 40.0}, "codebooks": [codebook]}
     log(tmp_path, f"analyze_codebook@{name}", book, {}, **{f"dep__data__codes__{name}": codes})
 
 
@@ -96,7 +97,7 @@ def filled(tmp_path_factory):
     with mlflow(tmp_path_factory.mktemp("store")) as place:
         tokenizer(place, "small", 75.0, 7, "w1")
         tokenizer(place, "large", 60.0, 7, "w2")
-        tokenizer(place, "large", 62.0, 8, "w3")
+        tokenizer(place, "large_again", 62.0, 8, "w3")
         log(place, "train_prior@gpt", {"held_out": {"nats_per_code": {"prior": interval(3.5)}}, "parameters": 2e6},
             {"kind": "gpt", "train.seed": "1"}, dep__data__features=DATA, out__models__priors__gpt="p1")  # fmt: skip
         report = judged("e" * 64, 0.5) | {"others": {"tmr": judged("f" * 64, 0.6)}, "protocol": {"name": "sound"}}
@@ -110,15 +111,16 @@ def test_tokenizers_stand_best_first_under_the_mean_pose_with_rate_and_cost(fill
     large = dict(zip([column.head for column in board.columns], board.lines[2].values, strict=True))
     assert large["bits/s"].mean == 40.0
     assert large["codes used, %"].mean == 75.0
+    assert large["entropy, % of full"].mean == 90.0
     assert large["parameters, M"].mean == 1.5
     assert large["training, s"].mean is not None
     assert board.lines[2].hardware == "2 x Test CPU"
     assert board.lines[0].values[0].mean == 160.0
 
 
-def test_two_seeds_of_one_entry_are_one_line_with_an_interval_over_clips_and_trainings(filled):
+def test_entries_that_differ_in_seed_only_are_one_line_with_an_interval_over_clips_and_trainings(filled):
     line = tokenizer_boards()[0].lines[2]
-    assert line.seeds == 2
+    assert (line.name, line.seeds) == ("large", 2)
     assert line.values[0].mean == pytest.approx(61.0)
     assert line.values[0].low == pytest.approx(55.0, abs=0.01)  # the easier clip under the better training
     assert line.values[0].high == pytest.approx(67.0, abs=0.01)
