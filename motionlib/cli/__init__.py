@@ -9,13 +9,14 @@ import click
 from motionlib.cli.common import Door
 from motionlib.cli.deliveries import check, fetch
 from motionlib.cli.features import features, recover
+from motionlib.cli.generation import edit, generate
 from motionlib.cli.leaderboard import leaderboard
 from motionlib.cli.motions import convert
 from motionlib.cli.promotion import journal, lineage, models, promote, rollback
 from motionlib.cli.rig import rig
 from motionlib.cli.service import board, params
 from motionlib.cli.smpl import smpl
-from motionlib.cli.tokens import decode, encode, generate, reconstruct
+from motionlib.cli.tokens import decode, encode, reconstruct
 
 COMMANDS = (
     check,
@@ -27,6 +28,7 @@ COMMANDS = (
     decode,
     reconstruct,
     generate,
+    edit,
     models,
     promote,
     rollback,

@@ -1,4 +1,4 @@
-"""Commands that ask a model: codes of a motion, motion of codes, motion of a text."""
+"""Commands that ask a tokenizer: codes of a motion, motion of codes, and both."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,41 +91,6 @@ def reconstruct(source: Path, target: Path, rig: str, name: str, unit: str, as_j
         _write_on_source(source, target, again, model, unit, as_json)
     else:
         _write(target, again, model.fps, source.stem, unit, as_json)
-
-
-@click.command(epilog='Example: motionlib generate "a person walks forward" -o walk.bvh --seed 1')
-@click.argument("text")
-@click.option("-o", "--output", "target", type=output(), required=True, help=".bvh, .glb, .npy or .html.")
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Length; the model decides by default.")
-@click.option("--count", type=click.IntRange(1, 1000), default=1, show_default=True, help="How many motions.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Same seed, same bytes.")
-@model_option
-@unit_option
-@json_option
-def generate(
-    text: str, target: Path, seconds: float | None, count: int, seed: int, name: str, unit: str, as_json: bool
-) -> None:
-    """Make motion that shows TEXT.
-
-    With --count, files are numbered (walk_1.bvh, walk_2.bvh, ...); an .html page shows all of them side by side.
-    """
-    from motionlib.export.save import Played, check_suffix, save_all
-    from motionlib.normalize import recover
-
-    check_suffix(target)
-    made = load_model(name).generate([text], seconds, count, seed)
-    motions = [Played(recover(motion.features), motion.fps, motion.text) for motion in made]
-    paths = save_all(target, motions, "m" if unit == "m" else "cm")
-    frames = [len(motion.joints) for motion in motions]
-    facts = {
-        "paths": [str(path) for path in paths],
-        "frames": frames,
-        "fps": motions[0].fps,
-        "seed": seed,
-        "text": text,
-    }
-    lengths = ", ".join(f"{count / motions[0].fps:.2f} s" for count in frames)
-    answer(facts, as_json, f"{' '.join(str(path) for path in paths)}: {lengths}")
 
 
 def _write(target: Path, rows: object, fps: float, text: str, unit: str, as_json: bool) -> None:

@@ -9,7 +9,8 @@ import torch
 
 from motionlib.artifacts import Float32, Int64
 from motionlib.artifacts.modes import require_mode
-from motionlib.priors.base import Prior, text_features
+from motionlib.priors.base import OPEN, Prior, TextFeatures, text_features, without_text
+from motionlib.priors.windows import Sheet, fill
 from motionlib.text import TextEncoder
 from motionlib.tokenizers.base import Tokenizer
 
@@ -83,16 +84,51 @@ class MotionModel:
         if not wanted or count < 1:
             raise ValueError(f"nothing to generate: {len(texts)} texts, count {count}")
         steps = self._steps(seconds, len(texts), count)
-        chosen = self.prior.Sampling.model_validate({**self.sampling, **(sampling or {})})
+        chosen = self._sampling(sampling)
         generator = torch.Generator(self.device).manual_seed(seed)
         codes: list[Int64] = []
         for start in range(0, len(wanted), TEXTS_PER_BATCH):
             part = slice(start, start + TEXTS_PER_BATCH)
-            text = text_features(self.encoder.encode(wanted[part]), wanted[part], self.device)
+            text = self._features(wanted[part])
             with torch.inference_mode():
-                made = self.prior.generate(text, None if steps is None else steps[part], chosen, generator)
+                made = self._drawn(text, None if steps is None else steps[part], chosen, generator)
             codes += [one.cpu().numpy().astype(np.int64) for one in made]
         return [Motion(text, self.decode(one), one, self.fps) for text, one in zip(wanted, codes, strict=True)]
+
+    def in_a_row(
+        self,
+        texts: Sequence[str],
+        seconds: float | Sequence[float] | None = None,
+        count: int = 1,
+        seed: int = 0,
+        sampling: Mapping[str, Any] | None = None,
+    ) -> list[Motion]:
+        """`count` motions that show one text after the other; see `generate`.
+
+        Without `seconds` each part is as long as the prior makes a motion of its text alone.
+        """
+        wanted = [_clean(text) for text in texts]
+        if not wanted or count < 1:
+            raise ValueError(f"nothing to generate: {len(texts)} texts, count {count}")
+        steps = self._steps(seconds, len(texts), 1)
+        if steps is None:
+            steps = [len(motion.codes) for motion in self.generate(wanted, None, 1, seed, sampling)]
+        which = torch.tensor([i for i, length in enumerate(steps) for _ in range(length)])
+        blank = torch.full((len(which), self.tokenizer.shape.codes_per_step), OPEN)
+        made = self.write([Sheet(blank, which)] * count, wanted, seed, sampling)
+        return [Motion(", then ".join(wanted), self.decode(codes), codes, self.fps) for codes in made]
+
+    def write(
+        self, sheets: Sequence[Sheet], texts: Sequence[str], seed: int, sampling: Mapping[str, Any] | None = None
+    ) -> list[Int64]:
+        """Codes (L, Q) of partly written motions; "" among the texts that they name leaves it to the prior."""
+        text = self._features([" ".join(text.lower().split()) for text in texts])
+        empty = torch.tensor([not text for text in text.captions], device=self.device)
+        generator = torch.Generator(self.device).manual_seed(seed)
+        moved = [Sheet(sheet.codes.to(self.device), sheet.texts) for sheet in sheets]
+        with torch.inference_mode():
+            made = fill(self.prior, moved, without_text(text, empty), self._sampling(sampling), generator)
+        return [one.cpu().numpy().astype(np.int64) for one in made]
 
     def rows(self, texts: Sequence[str], seconds: Sequence[float] | None, seed: int) -> list[Float32]:
         """Raw features (T, D) of one motion per text: `generate` as an evaluation asks for it."""
@@ -124,6 +160,24 @@ class MotionModel:
     def reconstruct(self, features: Float32) -> Float32:
         """What is left of a clip after its codes: (T, D) -> (T // frames per step * frames per step, D)."""
         return self.decode(self.encode(features))
+
+    def _drawn(
+        self, text: TextFeatures, steps: Sequence[int] | None, sampling: Any, generator: torch.Generator
+    ) -> list[torch.Tensor]:
+        """New codes; longer motions than the prior writes at once slide on."""
+        if steps is None or max(steps) <= self.prior.max_steps:
+            return self.prior.generate(text, steps, sampling, generator)
+        blank = [
+            torch.full((length, self.tokenizer.shape.codes_per_step), OPEN, device=self.device) for length in steps
+        ]
+        sheets = [Sheet(codes, torch.full((len(codes),), i)) for i, codes in enumerate(blank)]
+        return fill(self.prior, sheets, text, sampling, generator)
+
+    def _features(self, texts: Sequence[str]) -> TextFeatures:
+        return text_features(self.encoder.encode(texts), texts, self.device)
+
+    def _sampling(self, changed: Mapping[str, Any] | None) -> Any:
+        return self.prior.Sampling.model_validate({**self.sampling, **(changed or {})})
 
     def _steps(self, seconds: float | Sequence[float] | None, texts: int, count: int) -> list[int] | None:
         if seconds is None:

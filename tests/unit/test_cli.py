@@ -9,18 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from click.testing import CliRunner
+from tiny_bundle import tiny_bundle
 
-from motionlib import priors, text, tokenizers
-from motionlib.artifacts import FeatureClip, read_features, write_features
 from motionlib.body import kinematics
 from motionlib.cli import COMMANDS, main
 from motionlib.export import bvh, rig
 from motionlib.ingest.bvh import read_bvh
-from motionlib.normalize import extract
 from motionlib.promotion import journal as book
-from motionlib.promotion.bundle import Parts, write_bundle
 
 ROOT = Path(__file__).parent.parent.parent
 # The seven public clips whose published features the command must give, and the tolerances of their README.
@@ -73,32 +69,7 @@ def take(joints, tmp_path):
 @pytest.fixture(scope="module")
 def bundle(joints, tmp_path_factory):
     """A real bundle of tiny models that have learned nothing."""
-    folder = tmp_path_factory.mktemp("bundle")
-    rows = extract(joints)
-    clip = FeatureClip("walk", 0, len(rows), "train", False, "d", "", "", "", "CC0-1.0")
-    mean, std = rows.mean(axis=0), rows.std(axis=0) + 0.01
-    write_features(folder / "features", [(clip, rows)], [], mean=mean, std=std, fps=20.0, mode="compat")
-    torch.manual_seed(0)
-    encoder = text.encoder("hash:32", 16)
-    sizes = {"width": 8, "depth": 1, "code_width": 8, "codes": 16}
-    tokenizer = tokenizers.build("vqvae", sizes, torch.from_numpy(mean), torch.from_numpy(std))
-    tokenizers.save(folder / "tokenizer", tokenizer)
-    prior = priors.build("gpt", {"layers": 1, "width": 16, "heads": 2, "max_steps": 20}, tokenizer.shape, encoder.dim)
-    priors.save(folder / "prior", prior, text.describe(encoder))
-    parts = Parts(
-        features=read_features(folder / "features"),
-        tokenizer=folder / "tokenizer",
-        prior=folder / "prior",
-        sampling={},
-        text_encoder=text.describe(encoder),
-        max_tokens=16,
-        evaluator="none",
-        reports={},
-        card="",
-        names={"tokenizer": "vq", "prior": "gpt"},
-    )
-    write_bundle(folder / "bundle", parts)
-    return folder / "bundle"
+    return tiny_bundle(joints, tmp_path_factory.mktemp("bundle"))
 
 
 # --- every command --------------------------------------------------------------------------------------------
@@ -277,6 +248,34 @@ def test_several_motions_are_numbered(bundle):
     out, _ = run("generate", "jump", "-o", "j.npy", "--count", 2, "--seconds", 1, "--model", bundle, "--json")
     assert json.loads(out)["paths"] == ["j_1.npy", "j_2.npy"]
     assert np.load("j_2.npy").shape == (20, 22, 3)
+
+
+def test_several_texts_make_one_motion_and_how_it_is_drawn_can_be_set(bundle):
+    out, _ = run("generate", "walk", "jump", "-o", "j.npy", "--seconds", 1, "--seconds", 2, "--model", bundle, "--json")
+    assert json.loads(out)["frames"] == [60]
+    cold = ("--set", "temperature=0", "--seconds", 1, "--model", bundle)
+    for seed in (1, 2):
+        run("generate", "walk", "-o", f"{seed}.npy", "--seed", seed, *cold)
+    np.testing.assert_array_equal(np.load("1.npy"), np.load("2.npy"))
+    _, error = run("generate", "walk", "-o", "j.npy", "--set", "warmth=1", "--model", bundle, code=2)
+    assert "warmth" in error
+    _, error = run("generate", "a", "b", "c", "-o", "j.npy", "--seconds", 1, "--seconds", 2, "--model", bundle, code=2)
+    assert "2 times for 3 texts" in error
+
+
+def test_an_edit_keeps_every_other_frame_and_says_so(bundle, take):
+    out, _ = run("edit", take, "out.npy", "--replace", "1:2", "jump", "--model", bundle, "--json")
+    facts = json.loads(out)
+    assert (facts["frames"], facts["kept_frames"]) == ([56], [36])
+    run("edit", take, "all.npy", "--keep", "0:1", "--keep", "2:9", "--text", "jump", "--model", bundle)
+    np.testing.assert_array_equal(np.load("out.npy"), np.load("all.npy"))
+    run("generate", "jump", "--start", take, "--seconds", 1, "-o", "on.npy", "--model", bundle)
+    assert np.load("on.npy").shape == (76, 22, 3)
+    np.testing.assert_array_equal(np.load("on.npy")[:20], np.load("out.npy")[:20])
+    _, error = run("edit", take, "out.npy", "--model", bundle, code=2)
+    assert "--replace or what to --keep" in error
+    _, error = run("edit", take, "out.npy", "--replace", "soon", "jump", "--model", bundle, code=2)
+    assert "FROM:TO" in error
 
 
 def test_decoding_what_was_encoded_is_the_reconstruction(bundle, take):
