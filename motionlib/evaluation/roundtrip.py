@@ -10,7 +10,14 @@ import numpy as np
 
 from motionlib.artifacts import FeatureSet, Float32
 from motionlib.evaluation.intervals import Float64, bootstrap
-from motionlib.evaluation.reconstruction import heading_free, mpjpe, nearest_frame_error, pa_mpjpe
+from motionlib.evaluation.reconstruction import (
+    acceleration_error,
+    heading_free,
+    jerk_error,
+    mpjpe,
+    nearest_frame_error,
+    pa_mpjpe,
+)
 from motionlib.normalize.humanml263 import recover
 
 LONGEST = 196  # rows; the published cap on a clip (HumanML3D), beyond which heading drifts for ever
@@ -18,6 +25,7 @@ RESAMPLES = 1000  # of the bootstrap over clips
 SEED = 0
 NEAREST_EVERY = 10  # frames between those for which the nearest training frame is searched: it costs T x N
 MM = 1000.0
+OF_CLIP = ("mpjpe_mm", "acceleration_mm", "jerk_mm")  # what is kept of each clip, to compare tokenizers clip by clip
 
 Reconstruct = Callable[[Float32], Float32]
 
@@ -52,7 +60,8 @@ def report(features: FeatureSet, reconstruct: Reconstruct, step: int, split: str
     Returns:
         `mpjpe_mm`, `pose_mm` (heading taken out), `pa_mpjpe_mm`, `mean_pose_mm` (the mean features instead of each
         row), `nearest_training_frame_mm` (pose only; every 10th frame of both sides); `ratio` is MPJPE over the mean
-        pose's; `per_clip` holds the MPJPE of each clip.
+        pose's. Jitter: `acceleration_mm` and `jerk_mm`, errors in mm per frame squared and cubed, of joints in the
+        world. `per_clip` holds the mean over the frames of each clip of MPJPE and of both, if it is long enough.
         {"clips": 0} if the split is empty.
     """
     found = pieces(features, split, step)
@@ -62,7 +71,9 @@ def report(features: FeatureSet, reconstruct: Reconstruct, step: int, split: str
     clips = [piece.clip for piece in found]
     numbers: dict[str, Any] = {"clips": len(set(clips)), "frames": sum(len(piece.rows) for piece in found)}
     for name in errors[0]:
-        numbers[name] = _interval([error[name] for error in errors], clips)
+        long_enough = [(error[name], clip) for error, clip in zip(errors, clips, strict=True) if len(error[name])]
+        if long_enough:
+            numbers[name] = _interval(*zip(*long_enough, strict=True))
     numbers["nearest_training_frame_mm"] = _interval(_nearest(found, features), clips)
     numbers["ratio"] = numbers["mpjpe_mm"]["mean"] / numbers["mean_pose_mm"]["mean"]
     numbers["per_clip"] = _per_clip(errors, clips)
@@ -85,16 +96,23 @@ def _errors(real: Float32, made: Float32, mean: Float32 | None = None) -> dict[s
     }
     if mean is not None:
         errors["pa_mpjpe_mm"] = MM * pa_mpjpe(answer, truth)
+        errors["acceleration_mm"] = MM * acceleration_error(answer, truth)
+        errors["jerk_mm"] = MM * jerk_error(answer, truth)
         errors["mean_pose_mm"] = MM * mpjpe(recover(np.broadcast_to(mean, real.shape)), truth)
     return errors
 
 
 def _per_clip(errors: Sequence[Mapping[str, Float64]], clips: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Mean over the frames of each clip."""
-    of_clip: dict[str, list[Float64]] = {}
+    """Means over the frames of each clip."""
+    of_clip: dict[str, dict[str, list[Float64]]] = {}
     for error, clip in zip(errors, clips, strict=True):
-        of_clip.setdefault(clip, []).append(error["mpjpe_mm"])
-    return {clip: {"mpjpe_mm": round(float(np.concatenate(parts).mean()), 6)} for clip, parts in of_clip.items()}
+        for name in OF_CLIP:
+            if len(error[name]):
+                of_clip.setdefault(clip, {}).setdefault(name, []).append(error[name])
+    return {
+        clip: {name: round(float(np.concatenate(parts).mean()), 6) for name, parts in of.items()}
+        for clip, of in of_clip.items()
+    }
 
 
 def _nearest(found: Sequence[Piece], features: FeatureSet) -> list[Float64]:

@@ -44,6 +44,31 @@ def test_joints_that_are_ten_millimetres_off_count_twenty_one_of_twenty_two():
     assert found["mpjpe_mm"]["mean"] == pytest.approx(10 * 21 / 22, rel=1e-4)
 
 
+def test_a_joint_that_trembles_counts_in_acceleration_and_jerk_of_each_clip():
+    def trembling(rows):
+        made = rows.copy()
+        made[::2, 5] += 0.022  # height of the first joint after the pelvis, of 22: up and down by 22 mm every frame
+        return made
+
+    found = roundtrip.report(feature_set(20, 30), trembling, step=4)
+    assert found["acceleration_mm"]["mean"] == pytest.approx(2.0, rel=1e-4)  # 1, -2, 1 times 22 mm: 44 mm of one joint
+    assert found["jerk_mm"]["mean"] == pytest.approx(4.0, rel=1e-4)  # 1, -3, 3, -1: 88 mm
+    assert found["per_clip"]["c1"] == {
+        "mpjpe_mm": pytest.approx(0.5, rel=1e-4),
+        "acceleration_mm": pytest.approx(2.0, rel=1e-4),
+        "jerk_mm": pytest.approx(4.0, rel=1e-4),
+    }
+
+
+def test_a_clip_of_two_frames_has_no_jitter_but_an_error():
+    found = roundtrip.report(feature_set(20, 2, 30), lambda rows: rows, step=2)
+    assert found["per_clip"] == {
+        "c1": {"mpjpe_mm": 0.0},
+        "c2": {"mpjpe_mm": 0.0, "acceleration_mm": 0.0, "jerk_mm": 0.0},
+    }
+    assert found["clips"] == 2
+
+
 def test_a_wrong_heading_is_in_the_error_but_not_in_the_pose():
     def turning(rows):
         made = rows.copy()
