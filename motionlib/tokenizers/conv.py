@@ -61,6 +61,7 @@ class Conv(nn.Conv1d):
     ) -> None:
         super().__init__(width, out, kernel, stride, padding, dilation)
         self.before, self.after = (2 * padding, 0) if causal else (padding, padding)
+        self.edges: nn.Module = nn.ConstantPad2d((0, 0, self.before, self.after), 0.0)  # a stream puts its past here
 
     @property
     def current(self) -> int:
@@ -74,12 +75,12 @@ class Conv(nn.Conv1d):
         weight = self.weight.unsqueeze(2).contiguous(memory_format=torch.channels_last)
         stride, dilation, around = self.stride[0], self.dilation[0], self.after
         if self.before != self.after:
-            image, around = to_image(functional.pad(to_rows(image), (0, 0, self.before, self.after))), 0
+            image, around = to_image(self.edges(to_rows(image))), 0
         return functional.conv2d(image, weight, self.bias, (1, stride), (0, around), (1, dilation))
 
     def _product(self, image: Tensor) -> Tensor:
         stride, dilation = self.stride[0], self.dilation[0]
-        rows = functional.pad(to_rows(image), (0, 0, self.before, self.after))
+        rows = self.edges(to_rows(image))
         batch, steps, width = rows.shape
         out = (steps - dilation * (self.kernel_size[0] - 1) - 1) // stride + 1
         strides = (rows.stride(0), stride * rows.stride(1), dilation * rows.stride(1), rows.stride(2))
