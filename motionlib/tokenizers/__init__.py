@@ -12,24 +12,28 @@ from motionlib.tokenizers.ae import Ae
 from motionlib.tokenizers.base import FPS, Tokenizer, arrays, tensors
 from motionlib.tokenizers.bsq import Bsq
 from motionlib.tokenizers.fsq import Fsq
+from motionlib.tokenizers.gan import Gan
 from motionlib.tokenizers.joint_rvq import JointRvq
 from motionlib.tokenizers.lfq import Lfq
 from motionlib.tokenizers.multiscale_rvq import MultiscaleRvq
 from motionlib.tokenizers.rvq import Rvq
 from motionlib.tokenizers.skeletal_vae import SkeletalVae
 from motionlib.tokenizers.vae import Vae
+from motionlib.tokenizers.vqgan import VqGan
 from motionlib.tokenizers.vqvae import VqVae
 
 TOKENIZERS: dict[str, type[Tokenizer]] = {
     "ae": Ae,
     "bsq": Bsq,
     "fsq": Fsq,
+    "gan": Gan,
     "joint_rvq": JointRvq,
     "lfq": Lfq,
     "multiscale_rvq": MultiscaleRvq,
     "rvq": Rvq,
     "skeletal_vae": SkeletalVae,
     "vae": Vae,
+    "vqgan": VqGan,
     "vqvae": VqVae,
 }
 

@@ -16,12 +16,14 @@ SMALL = {
     "ae": {"width": 16, "code_width": 8},
     "bsq": {"width": 16, "code_width": 8, "bits": 3, "groups": 2},
     "fsq": {"width": 16, "code_width": 8, "levels": [5, 4], "groups": 2, "layers": 2},
+    "gan": {"width": 16, "code_width": 8, "adversary_width": 8},
     "joint_rvq": {"width": 16, "code_width": 8, "codes": 16, "layers": 2, "joint_width": 8, "joint_code_width": 8},
     "lfq": {"width": 16, "code_width": 8, "bits": 4},
     "multiscale_rvq": {"width": 16, "code_width": 8, "codes": 16, "scales": [4, 2, 1]},
     "rvq": {"width": 16, "code_width": 8, "codes": 16, "layers": 3},
     "skeletal_vae": {"joint_width": 4, "blocks": 1},
     "vae": {"width": 16, "code_width": 8},
+    "vqgan": {"width": 16, "code_width": 8, "codes": 16, "adversary_width": 8, "adversary_start": 0.0},
     "vqvae": {"width": 16, "code_width": 8, "codes": 16},
 }
 KINDS = sorted(TOKENIZERS)
