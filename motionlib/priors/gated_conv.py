@@ -77,8 +77,8 @@ class _Layer(nn.Module):
         width, dilation = config.width, config.dilations[layer % len(config.dilations)]
         taps, across = LINE_TAPS if levels == 1 else GRID_TAPS
         self.layer, self.reach = layer, dilation * (taps - 1)
-        sizes = {"dilation": (dilation, 1), "padding": (0, across // 2)}
-        self.past = nn.Conv2d(width, 2 * width, (taps, across), **sizes)
+        around = (0, across // 2)
+        self.past = nn.Conv2d(width, 2 * width, (taps, across), padding=around, dilation=(dilation, 1))
         self.said = nn.Linear(text_dim, 2 * width)
         self.out = nn.Conv2d(width, width, 1)
         self.dropout = nn.Dropout(config.dropout)
@@ -97,7 +97,8 @@ class _Layer(nn.Module):
 
     def gated(self, found: Tensor, sentence: Tensor) -> Tensor:
         """Through the gate, moved by captions (B, E): (B, 2 C, L, Q) -> (B, C, L, Q)."""
-        one, other = (found + self.said(sentence)[:, :, None, None]).chunk(2, dim=1)
+        said: Tensor = self.said(sentence)[:, :, None, None]
+        one, other = (found + said).chunk(2, dim=1)
         return one.tanh() * other.sigmoid()
 
     def added(self, states: Tensor, found: Tensor, sentence: Tensor) -> Tensor:
