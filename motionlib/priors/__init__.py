@@ -11,11 +11,13 @@ from motionlib.artifacts.modes import COMPAT, mode_of, require_mode
 from motionlib.priors.base import Prior, PriorBatch, Score, TextFeatures, text_features
 from motionlib.priors.gated_conv import GatedConv
 from motionlib.priors.gpt import Gpt
+from motionlib.priors.masked import Masked
 from motionlib.text import require
 
 PRIORS: dict[str, type[Prior[Any, Any]]] = {
     "gated_conv": GatedConv,
     "gpt": Gpt,
+    "masked": Masked,
 }
 
 

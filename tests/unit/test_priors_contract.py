@@ -12,10 +12,8 @@ from motionlib.params import PriorData, Train
 from motionlib.priors.data import NULL, Batches, held_out_pieces, training_pieces
 from motionlib.training import fit
 
-SIZES = {
-    "gated_conv": {"layers": 2, "width": 16, "max_steps": 8},
-    "gpt": {"layers": 1, "width": 16, "heads": 2, "feedforward": 2, "dropout": 0.1, "max_steps": 8},
-}
+SMALL = {"layers": 1, "width": 16, "heads": 2, "feedforward": 2, "dropout": 0.1, "max_steps": 8}
+SIZES = {"gated_conv": {"layers": 2, "width": 16, "max_steps": 8}, "gpt": SMALL, "masked": SMALL}
 SHAPES = [CodeShape(6, 1, 4, 5.0), CodeShape(3, 2, 4, 5.0)]
 ENCODER = {"spec": "hash:16", "digest": "a" * 64, "dim": 16}
 
