@@ -157,6 +157,29 @@ class TokenizerEntry(Section):
     train: Train
 
 
+class OffDistribution(Section):
+    """Parameters of the `off_distribution` stages: what is held out, and how long the short trainings are."""
+
+    hold_out: tuple[str, ...] = Field(
+        default=(), description="tokenizers trained anew without each group; the others are measured as they are"
+    )
+    criteria: tuple[Literal["source", "subject", "action"], ...] = Field(
+        default=("source", "subject", "action"), description="by what a group is held out, one fold each"
+    )
+    share: PositiveFloat = Field(
+        default=0.2, lt=0.7, description="of the training rows; the group nearest to it is held out"
+    )
+    clusters: int = Field(default=8, ge=2, le=1000, description="of motion, where takes have no action label")
+    steps_share: PositiveFloat = Field(default=0.1, le=1.0, description="of the tokenizer's own training steps")
+    most_steps: PositiveInt = Field(default=200, description="steps of a short training at most")
+    most_clips: int = Field(default=60, ge=2, description="takes that are measured of each held-out set at most")
+    known_clips: PositiveInt = Field(default=300, description="training clips that a short training remembers")
+    reference_clips: PositiveInt = Field(default=2000, description="training clips that the tokenizer itself remembers")
+    windows: PositiveInt = Field(default=4000, description="training windows that a delivery is held against")
+    resamples: PositiveInt = Field(default=1000, description="bootstrap resamples of an interval")
+    seed: NonNegativeInt = Field(default=17, description="of clusters and draws")
+
+
 class PriorData(Section):
     """How a prior's training sequences are varied."""
 
@@ -246,10 +269,18 @@ class Params(Section):
     text: Text
     evaluators: dict[str, EvaluatorEntry] = Field(min_length=1)
     tokenizers: dict[str, TokenizerEntry]
+    off_distribution: OffDistribution = OffDistribution()
     priors: dict[str, PriorEntry]
     evaluate: Evaluate
     bundle: BundleChoice
     promote: Promote
+
+    @model_validator(mode="after")
+    def _what_is_held_out_is_known(self) -> "Params":
+        unknown = sorted(set(self.off_distribution.hold_out) - self.tokenizers.keys())
+        if unknown:
+            raise ValueError(f"off_distribution.hold_out names {', '.join(unknown)}; known: {sorted(self.tokenizers)}")
+        return self
 
 
 def load(path: Path = Path("params.yaml")) -> Params:

@@ -32,6 +32,8 @@ STAGES = [
     f"train_tokenizer@{NAME}",
     f"encode_motion@{NAME}",
     f"analyze_codebook@{NAME}",
+    f"off_distribution@{NAME}",
+    "compare_tokenizers",
     "train_prior@gpt",
     "evaluate@gpt",
     "bundle",

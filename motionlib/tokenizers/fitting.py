@@ -71,3 +71,12 @@ def fit(
         what=what,
     )
     return Fitted(model, history)
+
+
+def shortened(entry: TokenizerEntry, rows: int, share: float, most: int) -> TokenizerEntry:
+    """The same tokenizer trained on `rows` rows for a share of its own steps, `most` at most; milestones move along."""
+    own = training.total_steps(entry.train, max(1, rows // entry.window_frames))
+    steps = max(1, min(most, round(share * own)))
+    milestones = tuple(max(1, round(step * steps / own)) for step in entry.train.milestones)
+    changes = {"steps": steps, "passes": 0.0, "milestones": milestones, "patience": 0}
+    return entry.model_copy(update={"train": entry.train.model_copy(update=changes)})

@@ -60,6 +60,25 @@ class _Spool:
         self.write("artifacts", folder=str(folder))
 
 
+class _Prefixed:
+    def __init__(self, log: Log, prefix: str) -> None:
+        self._log, self._prefix = log, prefix
+
+    def metrics(self, values: Mapping[str, float], step: int) -> None:
+        self._log.metrics({f"{self._prefix}{name}": value for name, value in values.items()}, step)
+
+    def dataset(self, name: str, path: Path) -> None:
+        self._log.dataset(name, path)
+
+    def artifacts(self, folder: Path) -> None:
+        self._log.artifacts(folder)
+
+
+def prefixed(log: Log, prefix: str) -> Log:
+    """The same log with `prefix` before every metric's name, for several trainings in one run."""
+    return _Prefixed(log, prefix)
+
+
 @contextmanager
 def run(stage: str, params: Mapping[str, Any]) -> Iterator[Log]:
     """The MLflow run of one stage (`train_tokenizer@vq_512`), or silence where no MLflow is configured.

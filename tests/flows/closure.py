@@ -18,7 +18,7 @@ REGISTRIES = {"motionlib/tokenizers/__init__.py": "TOKENIZERS", "motionlib/prior
 
 # Stages of a family that know the kind of their one model.
 ONE_KIND = {
-    "motionlib/tokenizers/__init__.py": ("train_tokenizer", "encode_motion"),
+    "motionlib/tokenizers/__init__.py": ("train_tokenizer", "encode_motion", "off_distribution"),
     "motionlib/priors/__init__.py": ("train_prior",),
 }
 WHOLE = {"ingest": "motionlib/export", "bundle": "motionlib/export"}  # templates of pages lie beside their code

@@ -48,6 +48,7 @@ def test_families_are_those_of_the_settings(families):
         "train_tokenizer": "${tokenizers}",
         "encode_motion": "${tokenizers}",
         "analyze_codebook": "${tokenizers}",
+        "off_distribution": "${tokenizers}",
         "train_prior": "${priors}",
         "evaluate": "${priors}",
     }
