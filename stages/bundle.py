@@ -25,6 +25,7 @@ def main() -> None:
         features=features,
         tokenizer=MODELS / "tokenizers" / names["tokenizer"],
         prior=prior,
+        reference=MODELS / "references" / names["tokenizer"],
         sampling=config.priors[names["prior"]].sampling,
         text_encoder=encoder,
         max_tokens=config.text.max_tokens,

@@ -24,7 +24,7 @@ PICTURES = "pictures"  # folder of pictures, beside the pages
 # Stages whose pictures a page shows.
 SHOWN_PICTURES = {
     "data.html": ("ingest", "normalize"),
-    "codes.html": ("codebook",),
+    "codes.html": ("codebook", "off_distribution", "compare_tokenizers"),
     "training.html": ("train_evaluator", "train_tokenizer", "train_prior", "evaluate"),
 }
 

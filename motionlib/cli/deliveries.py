@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from motionlib.cli.common import answer, existing, json_option, say_no
+from motionlib.cli.common import answer, existing, json_option, one_line, say_no
 
 if TYPE_CHECKING:
+    from motionlib.export.delivery_page import Off
     from motionlib.ingest.coverage import Coverage
     from motionlib.params import Ingest
+    from motionlib.promotion.yardstick import Yardstick
 
-LIBRARY_REPORT = Path("reports/ingest")
+LIBRARY_REPORT, LAST_BUNDLE = Path("reports/ingest"), Path("models/bundle")
 
 
 @click.command(epilog="Example: motionlib check /deliveries/monday --html monday")
@@ -22,25 +24,61 @@ LIBRARY_REPORT = Path("reports/ingest")
     "--html", type=click.Path(file_okay=False, path_type=Path), help="Folder for a page with takes that play."
 )
 @click.option("--all", "every", is_flag=True, help="Name every file, not only the worst.")
-def check(paths: tuple[Path, ...], as_json: bool, html: Path | None, every: bool) -> None:
+@click.option("--model", "model", default="", help="Compare with this model: a version or a bundle's folder.")
+def check(paths: tuple[Path, ...], as_json: bool, html: Path | None, every: bool, model: str) -> None:
     """Judge deliveries (folders, archives or single files) before training; nothing is changed.
 
-    Prints one screen; the thresholds are those of params.yaml, if the command is run in a project. Exit code 1 if a
-    file would be quarantined, 2 if there is nothing to judge.
+    Prints one screen; the thresholds are those of params.yaml, if the command is run in a project. How unlike the
+    training of the champion (else of the last bundle) the takes are, is told as no need, fine-tune or retrain. Exit
+    code 1 if a file would be quarantined, 2 if there is nothing to judge.
     """
     from motionlib.ingest.survey import check_delivery
 
     settings, library = _settings(), _library()
-    reports = {str(path): check_delivery(path, settings, progress="check") for path in paths}
+    stick, why = _yardstick(model, paths)
+    look = None if stick is None else stick.look
+    reports = {str(path): check_delivery(path, settings, progress="check", look=look) for path in paths}
     files: list[Any] = [line for report in reports.values() for line in report["files"]]
     rest = {path: {key: value for key, value in report.items() if key != "files"} for path, report in reports.items()}
-    found = {"files": files, "deliveries": rest, **_gains(files, library)}
+    off = {"verdict": None, "why": why, "sentences": [f"off-distribution: {why}"]}
+    if stick is not None:
+        off = stick.result({line["id"]: line["path"] for line in files}, _kept(files))
+    found = {"files": files, "deliveries": rest, **_gains(files, library), "off_distribution": off}
     if html is not None:
         _write_page(html, paths, found, settings, library)
     text = "" if as_json else _text(paths, found, settings, library) + ("\n\n" + _every(files) if every else "")
     answer(found, as_json, text)
     if any(line["verdict"] == "quarantine" for line in files):
         say_no()
+
+
+def _yardstick(model: str, paths: tuple[Path, ...]) -> "tuple[Yardstick | None, str]":
+    """What takes are measured against, or why there is nothing; a model that was asked for must be there."""
+    if not model and not _made_here():
+        return None, "there is no champion to compare with yet"
+    from motionlib import params
+    from motionlib.ingest.survey import survey
+    from motionlib.promotion.yardstick import DEFAULTS, Yardstick
+
+    config = params.load().normalize if Path("params.yaml").is_file() else DEFAULTS
+    try:
+        return Yardstick.open(model, config, survey(paths).file_count), ""
+    except (ValueError, OSError) as error:
+        if model:
+            raise
+        return None, one_line(error)
+
+
+def _made_here() -> bool:
+    """Whether a model was promoted or bundled here; looking closer takes seconds."""
+    from motionlib.promotion import journal
+    from motionlib.promotion.listing import LISTING
+
+    return journal.FILE.is_file() or (LAST_BUNDLE / LISTING).is_file()
+
+
+def _kept(files: list[Any]) -> set[str]:
+    return {line["id"] for line in files if line["verdict"] != "quarantine"}
 
 
 def _settings() -> "Ingest":
@@ -83,7 +121,8 @@ def _text(paths: tuple[Path, ...], found: dict[str, Any], settings: "Ingest", li
     sums = overview(lines)
     known = rigs(sums, survey(paths).deliveries, settings.body_models_folder, pictures=False)
     sure = {rig.name: rig.confidence for rig in known if rig.confidence is not None}
-    return screen(name, sums, worst(lines), library=library, sure=sure, problems=_problems(found))
+    off = found["off_distribution"]["sentences"]
+    return screen(name, sums, worst(lines), library=library, sure=sure, problems=_problems(found), off=off)
 
 
 def _problems(found: dict[str, Any]) -> list[str]:
@@ -114,9 +153,22 @@ def _write_page(
         deliveries=survey(paths).deliveries,
         library=library,
         problems=_problems(found),
+        off=_off(found["off_distribution"], paths),
     )
     write_json(folder / "report.json", found)
     click.echo(f"page: {page}", err=True)
+
+
+def _off(found: dict[str, Any], paths: tuple[Path, ...]) -> "Off":
+    """The off-distribution score as the page shows it."""
+    from motionlib.export.delivery_page import Off
+
+    if found["verdict"] is None:
+        return Off("", found["sentences"], b"", [])
+    from motionlib.evaluation.off_distribution import pictures
+
+    picture = pictures.delivery([one["score"] for one in found["clips"]], found["clip_edge"], found["score"]["mean"])
+    return Off(found["verdict"], found["sentences"], picture, _relative(found["farthest"], paths))
 
 
 def _relative(files: list[Any], paths: tuple[Path, ...]) -> list[Any]:

@@ -16,6 +16,7 @@ from motionlib.export.delivery_takes import MarkedMotion, Take, chosen, read_tak
 from motionlib.export.delivery_text import duration, share, unit_name
 from motionlib.export.numbers import Card
 from motionlib.export.player import HERE, Row, environment
+from motionlib.figures import data_url
 from motionlib.ingest import pictures
 from motionlib.ingest.advice import thresholds
 from motionlib.ingest.coverage import LENGTH_BORDERS, SPEED_NAMES, Coverage, adds, lacks
@@ -27,6 +28,21 @@ PAGE = "index.html"
 MOST_LISTED = 5000  # files that the page lists; of more only those that are not accepted
 MOST_WORDS = 30
 MOST_PROBLEMS = 50
+
+
+class Off(NamedTuple):
+    """How unlike the champion's training a delivery is.
+
+    Attributes:
+        verdict: "" where there is nothing to compare with. sentences: Verdict and numbers.
+        picture: PNG of the takes' scores, b"" for none.
+        farthest: Of the takes that drive it `path`, `score`, `outside`, `drives` and `measures`, all as text.
+    """
+
+    verdict: str
+    sentences: Sequence[str]
+    picture: bytes
+    farthest: Sequence[Mapping[str, Any]]
 
 
 class Shown(NamedTuple):
@@ -45,6 +61,7 @@ def pages(
     deliveries: Sequence[Delivery] = (),
     library: Coverage | None = None,
     problems: Sequence[str] = (),
+    off: Off | None = None,
 ) -> dict[str, bytes]:
     """The page `index.html` and the picture `coverage.png`, by file name.
 
@@ -54,6 +71,7 @@ def pages(
         deliveries: From which takes are read again to be played; without any, none is.
         library: What is there already, if a new delivery is held against it.
         problems: What was wrong with captions and names.
+        off: How unlike the champion's training it is, where that was asked.
     """
     found, listed, accepted = _read(lines)
     models = settings.body_models_folder
@@ -67,6 +85,8 @@ def pages(
             verdicts=[(key, found.verdicts[key], share(found.verdicts[key], found.files)) for key in VERDICTS],
             all_cards=_cards(found),
             whys=[(why, _decided(why, settings)) for why in found.why()],
+            off=off,
+            off_picture=data_url(off.picture) if off and off.picture else "",
             takes=[_shown(take) for take in takes],
             covered=found.covered,
             cells=_cells(found.covered),

@@ -21,6 +21,7 @@ def screen(
     library: Coverage | None = None,
     sure: Mapping[str, float] | None = None,
     problems: Sequence[str] = (),
+    off: Sequence[str] = (),
 ) -> str:
     """What an engineer needs to know of a delivery.
 
@@ -29,11 +30,14 @@ def screen(
         library: Coverage of the library, if there is one.
         sure: Confidence of the mapping of each rig, by its name.
         problems: What was wrong with captions and names.
+        off: How unlike the champion's training it is, in sentences; only the first if there is nothing to tell.
     """
+    more = off if len(off) > 1 else []
     parts = [
         _facts(name, found, sure or {}),
-        _verdicts(found),
-        _reasons(found.why()),
+        [*_verdicts(found), *(off if not more else [])],
+        more,
+        _reasons(found.why(), MOST_WHYS - (len(more) + 1) // 2),
         _worst(worst),
         _problems(problems),
         _coverage(found, library),
@@ -108,14 +112,14 @@ def share(some: int, all_: int) -> str:
     return f"{min(max(100 * some / all_, 0.1), 99.9):.1f} %"
 
 
-def _reasons(whys: list[Why]) -> list[str]:
+def _reasons(whys: list[Why], few: int) -> list[str]:
     lines = []
-    for why in whys[:MOST_WHYS]:
+    for why in whys[:few]:
         what = f": {why.advice}" if why.advice else ""
         lines.append(f"{why.files:>7,}  {why.kind:<10}  {why.reason}{what}")
         example = short_path(why.example, 44)
         lines.append(f"{'':>9}e.g. {example}" + (f": {why.message}" if why.message else ""))
-    rest = Counter({why.reason: why.files for why in whys[MOST_WHYS:]})
+    rest = Counter({why.reason: why.files for why in whys[few:]})
     return [*lines, f"{'':>9}and {most(rest, str, 5)}"] if rest else lines
 
 

@@ -28,7 +28,8 @@ class Card(NamedTuple):
 class Reports(NamedTuple):
     """Reports of the stages that made one bundle; {} where a stage wrote none.
 
-    `codebook` and `train_tokenizer` are of its tokenizer, `train_prior` and `evaluate` of its prior.
+    `codebook`, `off_distribution` and `train_tokenizer` are of its tokenizer, `train_prior` and `evaluate` of its
+    prior.
     """
 
     ingest: Numbers = NOTHING
@@ -36,6 +37,7 @@ class Reports(NamedTuple):
     train_evaluator: Numbers = NOTHING
     train_tokenizer: Numbers = NOTHING
     codebook: Numbers = NOTHING
+    off_distribution: Numbers = NOTHING
     train_prior: Numbers = NOTHING
     evaluate: Numbers = NOTHING
 
@@ -48,6 +50,7 @@ def read_reports(root: Path, tokenizer: str = "", prior: str = "", evaluator: st
         train_evaluator=_report(_named(root / "train_evaluator", evaluator)),
         train_tokenizer=_report(_named(root / "train_tokenizer", tokenizer)),
         codebook=_report(_named(root / "codebook", tokenizer)),
+        off_distribution=_report(_named(root / "off_distribution", tokenizer)),
         train_prior=_report(_named(root / "train_prior", prior)),
         evaluate=_report(_named(root / "evaluate", prior)),
     )

@@ -10,7 +10,16 @@ from motionlib.export.results import cards, tables
 from motionlib.figures import data_url
 
 MOTIONS = "motions.json"
-STAGES = ("evaluate", "codebook", "train_tokenizer", "train_prior", "train_evaluator", "normalize", "ingest")
+STAGES = (
+    "evaluate",
+    "codebook",
+    "off_distribution",
+    "train_tokenizer",
+    "train_prior",
+    "train_evaluator",
+    "normalize",
+    "ingest",
+)
 
 
 class Picture(NamedTuple):
@@ -67,7 +76,8 @@ def _rows(reports: Path, prior: str) -> list[Row]:
 
 def _pictures(reports: Path, tokenizer: str, prior: str, evaluator: str) -> list[Picture]:
     """Pictures of every stage, those of the models that are bundled where names are given."""
-    chosen = {"codebook": tokenizer, "train_tokenizer": tokenizer, "train_prior": prior, "evaluate": prior}
+    chosen = dict.fromkeys(("codebook", "off_distribution", "train_tokenizer"), tokenizer)
+    chosen |= dict.fromkeys(("train_prior", "evaluate"), prior)
     chosen["train_evaluator"] = evaluator
     folders = [reports / stage / chosen.get(stage, "") for stage in STAGES]
     return [_picture(path, reports) for folder in folders for path in sorted(folder.rglob("*.png"))]

@@ -1,6 +1,6 @@
 """Judging whole deliveries: file after file in a fixed order, on all cores, one broken file never stopping the rest."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from motionlib.artifacts import BadArtifactError, ClipInfo, library_fingerprints
+from motionlib.artifacts import BadArtifactError, Clip, ClipInfo, library_fingerprints
 from motionlib.ingest.containers import is_archive
 from motionlib.ingest.deliveries import Delivery, delivery_name, open_delivery
 from motionlib.ingest.duplicates import settle
@@ -103,12 +103,17 @@ def summary(found: Survey, counted: Tally) -> Line:
 
 
 def check_delivery(
-    path: Path, settings: Ingest = DEFAULTS, library: Path | None = LIBRARY, progress: str = ""
+    path: Path,
+    settings: Ingest = DEFAULTS,
+    library: Path | None = LIBRARY,
+    progress: str = "",
+    look: Callable[[Clip], None] | None = None,
 ) -> dict[str, Any]:
     """Judge a folder, an archive or a single file without changing anything.
 
     Args:
         progress: What the work is called on stderr while it goes on; "" for silence.
+        look: Shown every take that could be read, in order.
         library: data/clips, in which the same motion is looked for; None, or none there: only in the delivery itself.
 
     Returns:
@@ -125,6 +130,8 @@ def check_delivery(
     verdicts = []
     judged_files = judge_all(found, settings)
     for info, judged in track(judged_files, progress, found.file_count) if progress else judged_files:
+        if look is not None and judged.clip is not None:
+            look(judged.clip)
         landmarks = judged.fingerprint if judged.clip is not None else np.zeros((0, 2), np.int64)
         verdicts.append((file_line(info, judged), landmarks))
     findings = _findings(verdicts, settings, library)

@@ -20,6 +20,7 @@ from motionlib.promotion.listing import FORMAT, LISTING, bundle_id, check, sha25
 from motionlib.promotion.model import MotionModel
 
 CARD = "MODEL_CARD.md"
+REFERENCE = "reference"  # what a delivery is held against
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +34,7 @@ class Parts:
         reports: Numbers of the reports by name, such as `evaluate`; kept, for the gate and for whoever asks.
         card: The model card, markdown.
         names: Of tokenizer and prior in params.yaml.
+        reference: Folder of what deliveries are held against, as `off_distribution` writes it; None: they cannot be.
     """
 
     features: FeatureSet
@@ -45,6 +47,7 @@ class Parts:
     reports: Mapping[str, Mapping[str, Any]]
     card: str
     names: Mapping[str, str]
+    reference: Path | None = None
 
 
 def write_bundle(folder: Path, parts: Parts) -> str:
@@ -53,12 +56,15 @@ def write_bundle(folder: Path, parts: Parts) -> str:
     Raises:
         BadArtifactError: If the folder holds something already, or a part was made from features of another mode.
     """
-    for name, source in (("tokenizer", parts.tokenizer), ("prior", parts.prior)):
+    folders = {"tokenizer": parts.tokenizer, "prior": parts.prior}
+    if parts.reference is not None:
+        folders[REFERENCE] = parts.reference
+    for name, source in folders.items():
         require_mode(mode_of(read_json(source / "model.json")), parts.features.mode, f"the {name} in {source}")
     if folder.exists() and any(folder.iterdir()):
         raise BadArtifactError(f"{folder} is not empty; a bundle is never written over another")
     folder.mkdir(parents=True, exist_ok=True)
-    for name, source in (("tokenizer", parts.tokenizer), ("prior", parts.prior)):
+    for name, source in folders.items():
         shutil.copytree(source, folder / name, copy_function=shutil.copyfile)
     for name, row in (("mean", parts.features.mean), ("std", parts.features.std)):
         np.save(folder / f"{name}.npy", np.asarray(row, dtype="<f4"), allow_pickle=False)

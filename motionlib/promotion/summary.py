@@ -63,6 +63,7 @@ def read_reports(reports: Path, config: params.Params) -> dict[str, dict[str, An
         "train_evaluator": f"train_evaluator/{config.evaluate.evaluator}",
         "train_tokenizer": f"train_tokenizer/{tokenizer}",
         "codebook": f"codebook/{tokenizer}",
+        "off_distribution": f"off_distribution/{tokenizer}",
         "train_prior": f"train_prior/{prior}",
         "evaluate": f"evaluate/{prior}",
     }

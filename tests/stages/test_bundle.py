@@ -11,8 +11,14 @@ import yaml
 from click.testing import CliRunner
 
 from motionlib import priors, text, tokenizers
-from motionlib.artifacts import BadArtifactError, FeatureClip, Report, write_features, write_report
+from motionlib.artifacts import BadArtifactError, FeatureClip, Report, read_features, write_features, write_report
 from motionlib.cli import main
+from motionlib.evaluation.off_distribution import bands, reference
+from motionlib.evaluation.off_distribution.codes import remember
+from motionlib.evaluation.off_distribution.measures import Known
+from motionlib.evaluation.off_distribution.verdict import VERDICTS
+from motionlib.evaluation.off_distribution.windows import neighbourhood
+from motionlib.ingest import synthetic
 from motionlib.promotion import journal, registry
 from motionlib.promotion.bundle import Bundle
 from motionlib.promotion.listing import bundle_id, check
@@ -28,6 +34,7 @@ REPORTS = {
     "normalize": {"clips": {"out": 2}, "captions": {"unique": 4}},
     "train_evaluator": {},
     "train_tokenizer/vq_2048": {},
+    "off_distribution/vq_2048": {},
     "codebook/vq_2048": {"shape": {"codebook_size": 16}, "codebooks": [{"usage": 0.75, "perplexity": 9.0}]},
     "train_prior/gpt": {},
     "evaluate/gpt": {
@@ -53,6 +60,7 @@ def write_inputs(folder: Path, seed: int = 0) -> None:
     sizes = {"width": 8, "depth": 1, "code_width": 8, "codes": 16}
     tokenizer = tokenizers.build("vqvae", sizes, torch.from_numpy(mean), torch.from_numpy(std))
     tokenizers.save(folder / "models/tokenizers/vq_2048", tokenizer)
+    write_reference(folder)
     prior = priors.build("gpt", {"layers": 1, "width": 16, "heads": 2, "max_steps": 12}, tokenizer.shape, encoder.dim)
     priors.save(folder / "models/priors/gpt", prior, text.describe(encoder))
     for name, numbers in REPORTS.items():
@@ -61,6 +69,15 @@ def write_inputs(folder: Path, seed: int = 0) -> None:
     content["text"] = {"encoder": ENCODER, "max_tokens": TOKENS}
     content["priors"]["gpt"]["sampling"] = {}
     (folder / "params.yaml").write_text(yaml.safe_dump(content))
+
+
+def write_reference(folder: Path) -> None:
+    """What deliveries are held against: two clips, to nothing in particular calibrated."""
+    features = read_features(folder / "data/features")
+    near = neighbourhood(features, features.clips, [np.full(FRAMES, 40.0)] * 2, 100)
+    known = Known(near, remember([np.arange(8, dtype=np.int64)[:, None]], 16))
+    calibration = bands.Calibration(dict.fromkeys(bands.MEASURES, bands.Band(1.0, 2.0)), [0.0, 0.5, 1.0], 2.0, 9, {})
+    reference.write(folder / "models/references/vq_2048", reference.Reference(known, calibration), "compat")
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +107,7 @@ def test_the_stage_writes_a_bundle_a_report_and_the_page(made):
     report = json.loads((made / "reports/bundle/report.json").read_text())
     assert report["bundle"] == bundle_id(made / "models/bundle")
     assert report["summary"]["codebook_usage"] == 0.75
+    assert {"reference/weights.safetensors", "reference/model.json"} <= set(facts["files"])
     assert (made / "reports/bundle/index.html").read_text().startswith("<!doctype html>")
 
 
@@ -328,3 +346,66 @@ def test_mlflow_itself_loads_the_champion_and_predicts(checkout, monkeypatch):
     assert one["joints"].shape == two["joints"].shape == (32, 22, 3)
     again = model.predict(["a person walks", "a person jumps"], params={"seed": 1, "seconds": 1.6})
     np.testing.assert_array_equal(one["joints"], again[0]["joints"])
+
+
+# --- a delivery against a bundle ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def delivery(tmp_path, monkeypatch):
+    """Three takes in a folder that is no project."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    synthetic.write(tmp_path / "monday", 3)
+    return tmp_path / "monday"
+
+
+def check_it(delivery: Path, *arguments: object):
+    return CliRunner().invoke(main, ["check", str(delivery), *map(str, arguments)])
+
+
+def test_a_delivery_is_measured_before_any_training(delivery, folder):
+    done = check_it(delivery, "--json", "--model", folder)
+    assert done.exit_code == 0
+    found = json.loads(done.stdout)["off_distribution"]
+    assert found["bundle"] == bundle_id(folder)
+    assert found["verdict"] in VERDICTS
+    assert found["verdict"] in found["possible"]
+    assert found["score"]["low"] <= found["score"]["mean"] <= found["score"]["high"]
+    assert (found["kept"], found["measured"], found["few"]) == (3, 3, True)
+    scores = [one["score"] for one in found["clips"]]
+    assert scores == sorted(scores, reverse=True)
+    assert {one["path"] for one in found["farthest"]} == {str(path) for path in delivery.rglob("*.bvh")}
+
+
+def test_the_screen_and_the_page_tell_the_verdict(delivery, folder):
+    done = check_it(delivery, "--html", "page", "--model", folder)
+    (said,) = [line for line in done.stdout.splitlines() if line.startswith("off-distribution: ")]
+    assert said.removeprefix("off-distribution: ").startswith(VERDICTS)
+    page = Path("page/index.html").read_text()
+    assert said.partition("; ")[2] in page
+    assert "The farthest takes" in page
+
+
+def test_without_a_champion_the_last_bundle_is_the_measure(delivery, folder):
+    shutil.copytree(folder, "models/bundle")
+    assert json.loads(check_it(delivery, "--json").stdout)["off_distribution"]["model"] == "the last bundle"
+
+
+def test_a_bundle_that_was_changed_is_told_and_judges_nothing(delivery, folder):
+    (folder / "reference/model.json").write_text("{}")
+    shutil.copytree(folder, "models/bundle")
+    assert check_it(delivery, "--model", folder).exit_code == 2
+    found = json.loads(check_it(delivery, "--json").stdout)["off_distribution"]
+    assert found["verdict"] is None
+    assert "changed since it was bundled" in found["why"]
+
+
+def test_a_bundle_from_before_there_were_bands_says_so(delivery, folder):
+    listing = json.loads((folder / "bundle.json").read_text())
+    listing["files"] = {name: at for name, at in listing["files"].items() if not name.startswith("reference/")}
+    (folder / "bundle.json").write_text(json.dumps(listing))
+    shutil.rmtree(folder / "reference")
+    done = check_it(delivery, "--model", folder)
+    assert done.exit_code == 2
+    assert "without the bands" in done.stderr

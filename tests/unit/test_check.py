@@ -52,9 +52,10 @@ def many(count, seed=0):
 
 @pytest.mark.parametrize("count", [0, 1, 30, 3000])
 @pytest.mark.parametrize("library", [None, coverage(many(50))])
-def test_any_delivery_fits_on_one_screen(count, library):
+@pytest.mark.parametrize("off", [1, 4])
+def test_any_delivery_fits_on_one_screen(count, library, off):
     lines = list(many(count))
-    said = screen("/deliveries/monday" * 9, overview(lines), worst(lines), library=library,
+    said = screen("/deliveries/monday" * 9, overview(lines), worst(lines), library=library, off=["x" * 200] * off,
                   sure={"26 joints": 0.9}, problems=["captions.csv, line 3: " + "x" * 200] * 99)  # fmt: skip
     assert len(said.splitlines()) <= LINES
     assert max(map(len, said.splitlines())) <= COLUMNS
@@ -147,6 +148,18 @@ def test_machines_get_every_file_with_verdict_and_reasons(delivery):
     assert [one["reasons"][0] for one in found["files"] if one["verdict"] == "quarantine"] == ["empty_file"]
     assert found["coverage"]["takes"] == 3
     assert "adds" not in found
+
+
+def test_without_a_model_there_is_nothing_to_compare_with_and_that_is_said(delivery):
+    assert "off-distribution: there is no champion to compare with yet\n" in run(delivery).stdout
+    found = json.loads(run(delivery, "--json").stdout)["off_distribution"]
+    assert (found["verdict"], found["why"]) == (None, "there is no champion to compare with yet")
+
+
+def test_a_model_that_is_asked_for_must_be_there(delivery, tmp_path):
+    done = run(delivery, "--model", str(tmp_path))
+    assert done.exit_code == 2
+    assert "no model" in done.stderr
 
 
 def test_a_library_is_held_against_the_delivery(delivery):
