@@ -12,12 +12,14 @@ from motionlib.priors.base import Prior, PriorBatch, Score, TextFeatures, text_f
 from motionlib.priors.gated_conv import GatedConv
 from motionlib.priors.gpt import Gpt
 from motionlib.priors.masked import Masked
+from motionlib.priors.nmt import Nmt
 from motionlib.text import require
 
 PRIORS: dict[str, type[Prior[Any, Any]]] = {
     "gated_conv": GatedConv,
     "gpt": Gpt,
     "masked": Masked,
+    "nmt": Nmt,
 }
 
 

@@ -13,12 +13,10 @@ import torch
 from pydantic import Field, NonNegativeFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.rnn import pad_sequence
 
 from motionlib.artifacts import CodeShape
 from motionlib.params import Section
 from motionlib.priors.base import (
-    OPEN,
     PAD,
     Prior,
     PriorBatch,
@@ -29,12 +27,11 @@ from motionlib.priors.base import (
     with_null,
     without_text,
 )
+from motionlib.priors.flat import IGNORE, MARKS, allowed, end_of, given_steps, kept
+from motionlib.priors.flat import tokens as tokens_of
 from motionlib.priors.sampling import TokenSampling, draw, guide
 from motionlib.priors.transformer import Memory, Transformer, Trunk, Words, initialise
 from motionlib.training import Loss
-
-IGNORE = -100  # a target that is not learned
-MARKS = 2  # ids after the codes: end of the motion, and padding
 
 
 class GptConfig(Trunk):
@@ -49,11 +46,7 @@ class GptConfig(Trunk):
 
 
 class Gpt(Prior[GptConfig, TokenSampling]):
-    """Writes codes one after the other, given a caption.
-
-    Shapes:
-        Sequences of L steps are L * Q tokens; token i is code i % Q of step i // Q and has id (i % Q) * V + code.
-    """
+    """Writes codes one after the other, given a caption; see `flat`."""
 
     Config: ClassVar[type[Section]] = GptConfig
     Sampling: ClassVar[type[Section]] = TokenSampling
@@ -62,7 +55,7 @@ class Gpt(Prior[GptConfig, TokenSampling]):
         super().__init__(config, codes, text_dim)
         if config.label_smoothing and codes.codes_per_step > 1:
             raise ValueError("label_smoothing would give probability to another level's codes; set it to 0")
-        self.end_id = codes.codebook_size * codes.codes_per_step
+        self.end_id = end_of(codes)
         self.pad_id = self.end_id + 1
         self.sentence = nn.Linear(text_dim, config.width)
         self.token = nn.Embedding(self.end_id + MARKS, config.width)
@@ -72,7 +65,7 @@ class Gpt(Prior[GptConfig, TokenSampling]):
         if not config.tied:
             self.head = nn.Linear(config.width, self.end_id + 1, bias=False)
         self.apply(initialise)
-        self.register_buffer("allowed", _allowed(codes), persistent=False)
+        self.register_buffer("allowed", allowed(codes), persistent=False)
         self.allowed: Tensor
 
     @property
@@ -82,7 +75,7 @@ class Gpt(Prior[GptConfig, TokenSampling]):
 
     def loss(self, batch: PriorBatch, generator: torch.Generator) -> Loss:
         """Cross entropy of the next code after corrupted ones."""
-        tokens, targets = self._tokens(batch)
+        tokens, targets = tokens_of(batch, self.codes)
         rows = torch.rand(len(tokens), generator=generator, device=tokens.device) < self.config.text_drop
         logits = self._logits(self._corrupt(tokens, generator), without_text(batch.text, rows))
         each = functional.cross_entropy(
@@ -103,7 +96,7 @@ class Gpt(Prior[GptConfig, TokenSampling]):
     @torch.no_grad()
     def score(self, batch: PriorBatch) -> Score:
         """Exact likelihood per sequence."""
-        tokens, targets = self._tokens(batch)
+        tokens, targets = tokens_of(batch, self.codes)
         logits = self._logits(tokens, batch.text)
         each = functional.cross_entropy(logits.transpose(1, 2).double(), targets, ignore_index=IGNORE, reduction="none")
         hits = (logits.argmax(dim=-1) == targets).sum(dim=1)
@@ -123,7 +116,7 @@ class Gpt(Prior[GptConfig, TokenSampling]):
         """
         count = len(text.sentence)
         wanted = checked_steps(steps, count, self.max_steps)
-        fixed = self._fixed(checked_given(given, wanted, self.codes)) if given is not None else None
+        fixed = given_steps(checked_given(given, wanted, self.codes)) if given is not None else None
         rows = list(self._written(text, wanted, sampling, generator, fixed))
         if not rows:
             return []
@@ -139,10 +132,6 @@ class Gpt(Prior[GptConfig, TokenSampling]):
         lengths = torch.tensor(wanted, device=text.sentence.device)
         for step, codes in enumerate(self._written(text, wanted, sampling, generator, None)):
             yield codes.masked_fill((lengths <= step)[:, None], PAD)
-
-    def _fixed(self, given: Sequence[Tensor]) -> Tensor:
-        """Codes (N, L, Q) that are given, -1 elsewhere."""
-        return pad_sequence(list(given), batch_first=True, padding_value=OPEN)
 
     @torch.no_grad()
     def _written(
@@ -167,7 +156,7 @@ class Gpt(Prior[GptConfig, TokenSampling]):
             logits = guide(logits[:count], logits[count:], sampling.guidance) if guided else logits
             if wanted is not None or position == 0:  # never an empty motion
                 logits[:, self.end_id] = -torch.inf
-            ids = self._kept(draw(logits, sampling, generator), fixed, position)
+            ids = kept(draw(logits, sampling, generator), fixed, position, self.codes)
             ended = ended | (ids == self.end_id)
             if bool(ended.all()):
                 return
@@ -176,24 +165,6 @@ class Gpt(Prior[GptConfig, TokenSampling]):
                 yield torch.stack(step, dim=1)
                 step = []
             state = self.token(ids.repeat(2) if guided else ids)[:, None]
-
-    def _kept(self, drawn: Tensor, fixed: Tensor | None, position: int) -> Tensor:
-        """The drawn ids (N,), or those that are given instead."""
-        if fixed is None:
-            return drawn
-        level = position % self.codes.codes_per_step
-        code = fixed[:, position // self.codes.codes_per_step, level]
-        return torch.where(code != OPEN, code + level * self.codes.codebook_size, drawn)
-
-    def _tokens(self, batch: PriorBatch) -> tuple[Tensor, Tensor]:
-        """Input ids (B, L * Q), and the targets (B, L * Q + 1) at the text and at each of them."""
-        levels, size = self.codes.codes_per_step, self.codes.codebook_size
-        ids = (batch.codes + size * torch.arange(levels, device=batch.codes.device)).flatten(1)
-        lengths = (batch.lengths * levels)[:, None]
-        inside = torch.arange(ids.shape[1], device=ids.device) < lengths
-        targets = functional.pad(ids.masked_fill(~inside, IGNORE), (0, 1), value=IGNORE)
-        end = torch.where(batch.ends, self.end_id, IGNORE)[:, None]
-        return ids.masked_fill(~inside, self.pad_id), targets.scatter(1, lengths, end)
 
     def _corrupt(self, tokens: Tensor, generator: torch.Generator) -> Tensor:
         """Replace a share of the inputs by any code of the same level."""
@@ -224,12 +195,3 @@ class Gpt(Prior[GptConfig, TokenSampling]):
             return None
         states = torch.cat((self.sentence(text.sentence)[:, None], self.word(text.words)), dim=1)
         return Words(states, functional.pad(text.word_mask, (1, 0), value=True))
-
-
-def _allowed(codes: CodeShape) -> Tensor:
-    """(Q, ids) bool: a level's own codes, and the end where a step begins."""
-    allowed = torch.zeros(codes.codes_per_step, codes.codebook_size * codes.codes_per_step + 1, dtype=torch.bool)
-    for level in range(codes.codes_per_step):
-        allowed[level, level * codes.codebook_size : (level + 1) * codes.codebook_size] = True
-    allowed[0, -1] = True
-    return allowed

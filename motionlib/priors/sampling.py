@@ -1,7 +1,9 @@
-"""Drawing one code per row from logits: guidance, temperature, top-k, top-p."""
+"""Drawing one code per row from logits: guidance, temperature, top-k, top-p; and the likeliest rows, by beams."""
+
+from collections.abc import Callable
 
 import torch
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from motionlib.params import Section
@@ -50,3 +52,54 @@ def draw(logits: Tensor, sampling: TokenSampling, generator: torch.Generator) ->
     below = p.double().cumsum(dim=-1)
     drawn = torch.searchsorted(below, uniform * below[:, -1:], right=True).squeeze(-1)
     return drawn.clamp(max=logits.shape[-1] - 1)
+
+
+class Beams(Section):
+    """How many rows a beam search keeps, and what it prefers."""
+
+    width: PositiveInt = Field(default=4, description="rows kept after each word (TM2T: 2)")
+    length_power: NonNegativeFloat = Field(
+        default=0.7, description="log p is divided by the number of words to this power; 0: short rows win (TM2T: 0.7)"
+    )
+
+
+def beam_search(
+    following: Callable[[Tensor], Tensor], start: int, end: int, longest: int, beams: Beams, device: torch.device
+) -> list[tuple[list[int], float]]:
+    """The best rows of ids that were found, and their score, the best first; at most `width` of them.
+
+    Source: Wu et al., "Google's Neural Machine Translation System", arXiv:1609.08144, section 7, with n^power as TM2T.
+
+    Args:
+        following: Log probabilities (N, V) of the id behind each of N rows (N, S), which all begin with `start`.
+        longest: Ids of a row at most, start and end left out.
+    """
+    rows, total = torch.full((1, 1), start, device=device), torch.zeros(1, dtype=torch.float64, device=device)
+    done: list[tuple[list[int], float]] = []
+    for count in range(1, longest + 2):
+        each = total[:, None] + following(rows).double()
+        if count > longest:
+            each = each[:, end, None]
+            ids = torch.full((len(rows),), end, device=device)
+            best, where = each[:, 0], torch.arange(len(rows), device=device)
+        else:
+            best, at = each.flatten().topk(min(2 * beams.width, each.numel()))
+            where, ids = at // each.shape[1], at % each.shape[1]
+        possible = best > -torch.inf
+        best, where, ids = best[possible], where[possible], ids[possible]
+        ended = ids == end
+        for row, value in zip(where[ended].tolist(), best[ended].tolist(), strict=True):
+            done.append((rows[row, 1:].tolist(), value / count**beams.length_power))
+        going = torch.nonzero(~ended)[: beams.width, 0]
+        if not len(going) or _settled(done, float(best[going].max()), longest + 1, beams):
+            break
+        rows, total = torch.cat((rows[where[going]], ids[going, None]), dim=1), best[going]
+    return sorted(done, key=lambda one: (-one[1], one[0]))[: beams.width]
+
+
+def _settled(done: list[tuple[list[int], float]], best: float, most: int, beams: Beams) -> bool:
+    """Whether no row that goes on can come among the best: log p only falls, and is divided by `most` at best."""
+    if len(done) < beams.width:
+        return False
+    last = sorted((score for _, score in done), reverse=True)[beams.width - 1]
+    return best / float(most**beams.length_power) <= last

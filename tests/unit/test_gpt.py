@@ -7,6 +7,7 @@ import torch
 
 from motionlib import priors
 from motionlib.artifacts import CodeShape
+from motionlib.priors import flat
 from motionlib.priors.base import PriorBatch, TextFeatures
 from motionlib.priors.sampling import TokenSampling
 from motionlib.training import deterministic
@@ -103,7 +104,7 @@ def test_corruption_replaces_the_share_that_is_not_kept(keep, low, high):
 
 def test_corruption_leaves_padding_alone_and_stays_inside_a_level():
     model = make(CodeShape(5, 2, 4, 5.0), keep=0.0)
-    tokens, _ = model._tokens(batch([[[1, 2], [3, 4]], [[0, 0], [-1, -1]]], [2, 1]))
+    tokens, _ = flat.tokens(batch([[[1, 2], [3, 4]], [[0, 0], [-1, -1]]], [2, 1]), model.codes)
     corrupted = model._corrupt(tokens, torch.Generator().manual_seed(0))
     assert (corrupted[1, 2:] == model.pad_id).all()
     assert (corrupted[0] // 5).tolist() == [0, 1, 0, 1]

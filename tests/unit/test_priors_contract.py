@@ -13,7 +13,13 @@ from motionlib.priors.data import NULL, Batches, held_out_pieces, training_piece
 from motionlib.training import fit
 
 SMALL = {"layers": 1, "width": 16, "heads": 2, "feedforward": 2, "dropout": 0.1, "max_steps": 8}
-SIZES = {"gated_conv": {"layers": 2, "width": 16, "max_steps": 8}, "gpt": SMALL, "masked": SMALL}
+SIZES = {
+    "gated_conv": {"layers": 2, "width": 16, "max_steps": 8},
+    "gpt": SMALL,
+    "masked": SMALL,
+    "nmt": {"layers": 1, "width": 16, "heads": 2, "hidden": 32, "text_width": 8, "state_width": 32, "max_steps": 8,
+            "least": 1, "forcing_steps": 60, "align_after": 30},
+}  # fmt: skip
 SHAPES = [CodeShape(6, 1, 4, 5.0), CodeShape(3, 2, 4, 5.0)]
 ENCODER = {"spec": "hash:16", "digest": "a" * 64, "dim": 16}
 
