@@ -6,6 +6,7 @@ import what they need when they run, so that `motionlib --help` needs neither to
 
 import click
 
+from motionlib.cli.captions import caption
 from motionlib.cli.common import Door
 from motionlib.cli.deliveries import check, fetch
 from motionlib.cli.features import features, recover
@@ -29,6 +30,7 @@ COMMANDS = (
     reconstruct,
     generate,
     edit,
+    caption,
     models,
     promote,
     rollback,

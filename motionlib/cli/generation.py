@@ -22,6 +22,7 @@ from motionlib.cli.common import (
 if TYPE_CHECKING:
     from motionlib.export.save import Played
     from motionlib.promotion.edits import Change, Edited
+    from motionlib.promotion.model import MotionModel
 
 LENGTH = click.FloatRange(min=0, min_open=True)
 
@@ -43,6 +44,14 @@ def drawing_options(command: Command) -> Command:
     "--seconds", type=LENGTH, multiple=True, help="Length, one for all texts or one for each; else the model decides."
 )
 @click.option("--start", type=existing(), help="Motion or pose to go on from; it comes back exactly, then what is new.")
+@click.option(
+    "--best-of",
+    "tries",
+    type=click.IntRange(1, 100),
+    default=1,
+    show_default=True,
+    help="Draw so many for each motion and keep the one that the model, reading it, tells most like TEXT.",
+)
 @drawing_options
 @model_option
 @unit_option
@@ -52,6 +61,7 @@ def generate(
     target: Path,
     seconds: tuple[float, ...],
     start: Path | None,
+    tries: int,
     count: int,
     seed: int,
     settings: tuple[str, ...],
@@ -70,6 +80,8 @@ def generate(
     check_suffix(target)
     model, sampling = load_model(name), _settings(settings)
     lengths = _lengths(seconds, len(texts))
+    if tries > 1:
+        return _save_best(target, model, texts, start, lengths, count, seed, sampling, tries, unit, as_json)
     if start is not None:
         from motionlib.promotion.edits import go_on
 
@@ -83,6 +95,31 @@ def generate(
     )
     motions = [Played(recover(motion.features), motion.fps, motion.text) for motion in drawn]
     return _save(target, motions, unit, seed, as_json, {})
+
+
+def _save_best(
+    target: Path,
+    model: "MotionModel",
+    texts: Sequence[str],
+    start: Path | None,
+    lengths: list[float] | None,
+    count: int,
+    seed: int,
+    sampling: dict[str, Any],
+    tries: int,
+    unit: str,
+    as_json: bool,
+) -> None:
+    from motionlib.export.save import Played
+    from motionlib.normalize import recover
+    from motionlib.promotion.telling import best_of
+
+    if len(texts) > 1 or start is not None:
+        raise ValueError("--best-of chooses among motions of one text, without --start")
+    best = best_of(model, texts[0], lengths, count, tries, seed, sampling)
+    motions = [Played(recover(one.motion.features), one.motion.fps, one.motion.text) for one in best]
+    more: dict[str, list[Any]] = {"nats_per_word": [round(one.surprise, 4) for one in best], "of": [tries] * count}
+    _save(target, motions, unit, seed, as_json, more)
 
 
 @click.command(epilog='Example: motionlib edit walk.bvh out.bvh --replace 1.5:3 "a person jumps"')
@@ -145,7 +182,11 @@ def _save(
     fps, frames = motions[0].fps, [len(motion.joints) for motion in motions]
     facts = {"paths": [str(path) for path in paths], "frames": frames, "fps": fps, "seed": seed}
     told = f"{' '.join(str(path) for path in paths)}: {', '.join(f'{count / fps:.2f} s' for count in frames)}"
-    if more:
+    if "nats_per_word" in more:
+        told += (
+            f"; the text is told from it with {', '.join(f'{nats:.2f}' for nats in more['nats_per_word'])} nats a word"
+        )
+    if "kept_frames" in more:
         told += f"; {min(more['kept_frames'])} frames kept exactly, seams jump by {max(more['seam_jump']):.2f} m/s"
         told += f" (frames of the source by up to {max(more['own_jump']):.2f} m/s)"
     answer(facts | {"text": motions[0].text} | more, as_json, told)

@@ -72,6 +72,12 @@ def bundle(joints, tmp_path_factory):
     return tiny_bundle(joints, tmp_path_factory.mktemp("bundle"))
 
 
+@pytest.fixture(scope="module")
+def teller(joints, tmp_path_factory):
+    """One whose prior also writes captions."""
+    return tiny_bundle(joints, tmp_path_factory.mktemp("teller"), "nmt")
+
+
 # --- every command --------------------------------------------------------------------------------------------
 
 
@@ -248,6 +254,48 @@ def test_several_motions_are_numbered(bundle):
     out, _ = run("generate", "jump", "-o", "j.npy", "--count", 2, "--seconds", 1, "--model", bundle, "--json")
     assert json.loads(out)["paths"] == ["j_1.npy", "j_2.npy"]
     assert np.load("j_2.npy").shape == (20, 22, 3)
+
+
+def test_a_motion_is_told_in_words_of_the_training_captions(teller, take):
+    out, _ = run("caption", take, "--count", 2, "--model", teller, "--json")
+    (found,) = json.loads(out)["motions"]
+    assert (found["path"], found["start"], found["end"]) == (str(take), 0.0, 2.8)  # 56 rows are 14 steps
+    first, second = found["captions"]
+    assert set(first["text"].split()) <= {"a", "person", "walks", "jumps"}
+    assert 1 <= len(first["text"].split()) <= 5
+    assert first["text"] != second["text"]
+    assert second["score"] <= first["score"] < 0
+    assert run("caption", take, "--model", teller)[0] == f"{take}: {first['text']}  ({first['score']:.2f})\n"
+
+
+def test_a_long_motion_is_told_part_after_part(teller, joints):
+    np.save("long.npy", np.concatenate([joints] * 2)[:101])  # 100 rows are 25 steps; 20 are read at once
+    out, _ = run("caption", "long.npy", "--model", teller, "--json")
+    assert [(one["start"], one["end"]) for one in json.loads(out)["motions"]] == [(0.0, 2.6), (2.6, 5.0)]
+
+
+def test_the_best_of_some_motions_is_one_of_them_and_tells_its_text_best(teller):
+    one = ("a person walks", "--seconds", 1, "--model", teller, "--json", "--seed", 3)
+    out, _ = run("generate", *one, "-o", "best.npy", "--best-of", 4, "--count", 2)
+    found = json.loads(out)
+    assert found["paths"] == ["best_1.npy", "best_2.npy"]
+    run("generate", *one, "-o", "all.npy", "--count", 8)
+    every = [np.load(f"all_{number}.npy") for number in range(1, 9)]
+    for number, group in ((1, every[:4]), (2, every[4:])):
+        assert any(np.array_equal(np.load(f"best_{number}.npy"), motion) for motion in group)
+    told = json.loads(run("generate", *one, "-o", "two.npy", "--best-of", 8)[0])["nats_per_word"]
+    assert told == [min(found["nats_per_word"])]
+
+
+def test_a_model_that_tells_nothing_says_so(bundle, take):
+    for words in (("caption", take), ("generate", "walk", "-o", "w.npy", "--best-of", 2)):
+        _, error = run(*words, "--model", bundle, code=2)
+        assert "tells no motion in words; one of kind nmt does" in error
+
+
+def test_the_best_is_chosen_among_motions_of_one_text(teller):
+    _, error = run("generate", "walk", "jump", "-o", "w.npy", "--best-of", 2, "--model", teller, code=2)
+    assert "--best-of chooses among motions of one text" in error
 
 
 def test_several_texts_make_one_motion_and_how_it_is_drawn_can_be_set(bundle):

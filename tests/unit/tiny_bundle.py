@@ -10,8 +10,11 @@ from motionlib.artifacts import FeatureClip, read_features, write_features
 from motionlib.normalize import extract
 from motionlib.promotion.bundle import Parts, write_bundle
 
+PRIOR = {"layers": 1, "width": 16, "heads": 2, "max_steps": 20}
+MORE = {"nmt": {"hidden": 16, "text_width": 8, "state_width": 16, "max_words": 5, "least": 1}}
 
-def tiny_bundle(joints: np.ndarray, folder: Path) -> Path:
+
+def tiny_bundle(joints: np.ndarray, folder: Path, kind: str = "gpt") -> Path:
     """A real bundle whose models have learned nothing, in a folder of its own, from one motion (T, 22, 3)."""
     rows = extract(joints)
     clip = FeatureClip("walk", 0, len(rows), "train", False, "d", "", "", "", "CC0-1.0")
@@ -22,7 +25,8 @@ def tiny_bundle(joints: np.ndarray, folder: Path) -> Path:
     sizes = {"width": 8, "depth": 1, "code_width": 8, "codes": 16}
     tokenizer = tokenizers.build("vqvae", sizes, torch.from_numpy(mean), torch.from_numpy(std))
     tokenizers.save(folder / "tokenizer", tokenizer)
-    prior = priors.build("gpt", {"layers": 1, "width": 16, "heads": 2, "max_steps": 20}, tokenizer.shape, encoder.dim)
+    prior = priors.build(kind, PRIOR | MORE.get(kind, {}), tokenizer.shape, encoder.dim)
+    prior.prepare((), ["a person walks", "a person jumps"])
     priors.save(folder / "prior", prior, text.describe(encoder))
     parts = Parts(
         features=read_features(folder / "features"),
@@ -34,7 +38,7 @@ def tiny_bundle(joints: np.ndarray, folder: Path) -> Path:
         evaluator="none",
         reports={},
         card="",
-        names={"tokenizer": "vq", "prior": "gpt"},
+        names={"tokenizer": "vq", "prior": kind},
     )
     write_bundle(folder / "bundle", parts)
     return folder / "bundle"
