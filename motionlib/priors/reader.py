@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from motionlib.artifacts import CodeShape
 from motionlib.priors.sampling import Beams, beam_search
-from motionlib.priors.transformer import INIT_STD, Transformer, Trunk, Words, initialise
+from motionlib.priors.transformer import Transformer, Trunk, Words, initialise
 from motionlib.priors.vocabulary import END, NEVER, PAD, START
 
 
@@ -36,14 +36,16 @@ class Reader(nn.Module):
         self.word = nn.Embedding(vocabulary, config.width)
 
     def start_weights(self) -> None:
-        """As the trunk of all priors starts."""
+        """As the trunk of all priors starts; tables so that inputs and logits have about unit size."""
         self.apply(initialise)
+        for table in (self.code, self.word):
+            nn.init.normal_(table.weight, std=table.embedding_dim**-0.5)
 
     def learn_words(self, count: int) -> None:
         """Begin with so many ids of words."""
         old = self.word.weight
         self.word = nn.Embedding(count, old.shape[1]).to(old.device)
-        nn.init.normal_(self.word.weight, std=INIT_STD)
+        nn.init.normal_(self.word.weight, std=old.shape[1] ** -0.5)
 
     def read(self, states: Tensor, inside: Tensor) -> Words:
         """Steps (B, L, C), made by `states` or by whoever writes softly, inside (B, L) -> what words look at."""
@@ -60,7 +62,7 @@ class Reader(nn.Module):
     def logits(self, words: Tensor, seen: Words) -> Tensor:
         """Of the word behind each of (B, S), given what was read: (B, S, ids)."""
         states = self.told(self.word(words) * math.sqrt(self.word.embedding_dim), seen)
-        return functional.linear(states, self.word.weight) / math.sqrt(self.word.embedding_dim)
+        return functional.linear(states, self.word.weight)  # TM2T divides, as its table starts larger by that
 
     def forward(self, states: Tensor, inside: Tensor, words: Tensor, smoothing: float = 0.0) -> Tensor:
         """Mean cross entropy (B,) of the words and the end of captions (B, S) that begin with the start; see `read`."""
