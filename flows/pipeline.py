@@ -59,6 +59,8 @@ def decide(journey: Journey, commit: str) -> dict[str, Any]:
     evidence = {"verdict": verdict.outcome, **verdict.evidence, "lineage": commit, "run": journey.parent}
     if "why" in measured:
         evidence["champion_measured_anew"] = measured["why"]
+    if "codes" in measured:
+        evidence["codes"] = measured["codes"]
     if verdict.outcome == gate.PASS:
         registry.promote(version, WHO, verdict.reason, evidence)
     else:

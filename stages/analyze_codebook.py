@@ -1,29 +1,26 @@
-"""Stage `analyze_codebook@<name>`: data/codes/<name> -> reports/codebook/<name>."""
+"""Stage `analyze_codebook@<name>`: data/codes/<name>, data/features, its tokenizer -> reports/codebook/<name>."""
 
 import argparse
 from pathlib import Path
 
-from motionlib import codebook, tracking
-from motionlib.artifacts import Report, read_codes, write_report
+from motionlib import codebook, tokenizers, tracking, training
+from motionlib.artifacts import read_codes, read_features, read_report, write_report
+from motionlib.export import codes as told
 from motionlib.supervision import watch_supervisor
 
 
 def main(name: str) -> None:
-    """Say how much of the codebook is used, how evenly and in which order."""
-    codes = read_codes(Path("data/codes") / name)
-    sequences = [codes.of(clip) for clip in codes.clips]
-    numbers = codebook.analyse(sequences, codes.shape)
-    pictures = {}
-    for level, found in enumerate(numbers["codebooks"]):
-        title = f"{name}, codebook {level}"
-        one = [sequence[:, level] for sequence in sequences]
-        pictures[f"usage_{level}.png"] = codebook.usage_png(found["counts"], title)
-        pictures[f"transitions_{level}.png"] = codebook.transitions_png(one, codes.shape.codebook_size, title)
+    """Say what the codes are used for: how much of them, in which order, for which motion; with a dictionary."""
+    training.deterministic(seed=0)
+    codes, features = read_codes(Path("data/codes") / name), read_features(Path("data/features"))
+    model = tokenizers.load(Path("models/tokenizers") / name, mode=features.mode)
+    trained = read_report(Path("reports/train_tokenizer") / name)
     folder = Path("reports/codebook") / name
-    write_report(folder, Report(numbers, pictures))
     with tracking.run(f"analyze_codebook@{name}", {}) as log:
         log.dataset("codes", Path("data/codes") / name)
-        log.metrics(codebook.headline(numbers), step=0)
+        report = told.report(name, codes, features, model, trained)
+        write_report(folder, report)
+        log.metrics(codebook.headline(report.numbers), step=0)
         log.artifacts(folder)
 
 

@@ -23,7 +23,7 @@ from motionlib.artifacts.files import (
     write_json,
 )
 from motionlib.artifacts.models import read_model, write_model
-from motionlib.artifacts.reports import Report, at, line_table, read_report, write_report
+from motionlib.artifacts.reports import Report, at, line_table, read_report, read_report_table, write_report
 from motionlib.artifacts.shards import digest_of
 from motionlib.artifacts.text import TextTable, read_text, write_text
 
@@ -56,6 +56,7 @@ __all__ = [
     "read_json",
     "read_model",
     "read_report",
+    "read_report_table",
     "read_text",
     "seal",
     "unseal",

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from motionlib.artifacts.files import read_json, seal, unseal, write_json
+from motionlib.artifacts.files import BadArtifactError, read_json, read_table, seal, unseal, write_json
 
 LINES_AT_ONCE = 4096  # turned into columns together
 LINES = pa.schema(
@@ -48,6 +48,17 @@ def read_report(folder: Path) -> dict[str, Any]:
     unseal(folder, "report")
     numbers: dict[str, Any] = read_json(folder / "report.json")
     return numbers
+
+
+def read_report_table(folder: Path, name: str) -> pa.Table:
+    """A table (Parquet) of a stage's report.
+
+    Raises:
+        BadArtifactError: If the report is not there, or holds no such table.
+    """
+    if name not in unseal(folder, "report")["files"]:
+        raise BadArtifactError(f"{folder} holds no {name}; run the stage that makes it again")
+    return read_table(folder / name)
 
 
 def line_table(lines: Iterable[dict[str, Any]]) -> pa.Table:

@@ -2,7 +2,8 @@
 /* Plays motions of 22 joints in 3D on 2D canvases: no library, no request. Input: elements with class `stage` and
    a data-motions attribute that names a JSON script element: a list of {title, text, fps, scale, joints}, joints being
    base64 of little-endian int16 (T, 22, 3) in units of `scale` metres, y up; and where it has faults, `marks`: a list
-   of {start, end, text, joints}, seconds and the numbers of joints. */
+   of {start, end, text, joints}, seconds and the numbers of joints. Pages that show motions as they are asked for use
+   `motionPlayer`. */
 (() => {
   const JOINTS = 22;
   // Parent, child, thickness in metres, side (0 middle, 1 left, 2 right).
@@ -191,7 +192,7 @@
     const target = stage.follow ? followed(motion, frame) : panel.middle.target;
     const zoom = stage.follow ? stage.camera.zoom : stage.camera.zoom / Math.max(1, (panel.middle.reach + 1.6) / 2.6);
     const project = projector(width, height, { ...stage.camera, zoom }, target);
-    drawGrid(pen, project, target, stage.look.grid);
+    if (!stage.bare) drawGrid(pen, project, target, stage.look.grid);
     if (stage.trails) {
       drawPath(pen, project, motion, frame, stage.look.path);
       drawTrail(pen, project, motion, frame, stage.look.sides);
@@ -285,8 +286,8 @@
   };
 
   const stages = [];
-  const mount = (root) => {
-    const motions = JSON.parse(document.getElementById(root.dataset.motions).textContent).map(decode);
+  const mount = (root, given) => {
+    const motions = (given || JSON.parse(document.getElementById(root.dataset.motions).textContent)).map(decode);
     const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
     const stage = {
       panels: [], camera: { ...HOME }, time: 0, speed: 1, playing: !still, trails: true, follow: true, dirty: true,
@@ -297,10 +298,20 @@
     motions.forEach((motion) => addPanel(stage, grid, motion));
     addMarks(stage, root);
     addControls(stage, root);
-    new IntersectionObserver((entries) => { stage.visible = entries.some((e) => e.isIntersecting); stage.dirty = true; }).observe(root);
-    new ResizeObserver(() => { stage.dirty = true; }).observe(root);
+    const seen = new IntersectionObserver((entries) => { stage.visible = entries.some((e) => e.isIntersecting); stage.dirty = true; });
+    const sized = new ResizeObserver(() => { stage.dirty = true; });
+    [seen, sized].forEach((one) => one.observe(root));
+    stage.leave = () => [seen, sized].forEach((one) => one.disconnect());
     root.stage = stage;
     stages.push(stage);
+  };
+
+  /* Take a mounted stage out of the page's loop and empty it. */
+  const unmount = (root) => {
+    const place = stages.indexOf(root.stage);
+    if (place < 0) return;
+    stages.splice(place, 1)[0].leave();
+    root.replaceChildren();
   };
 
   let before = null;
@@ -323,7 +334,10 @@
     requestAnimationFrame(loop);
   };
 
-  const theme = () => stages.forEach((stage) => { stage.look = colours(stage.root); stage.dirty = true; });
+  const theme = () => {
+    stages.forEach((stage) => { stage.look = colours(stage.root); stage.dirty = true; });
+    document.dispatchEvent(new Event("motionlib-theme"));
+  };
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", theme);
   document.querySelectorAll("[data-theme-toggle]").forEach((button) => button.addEventListener("click", () => {
     const root = document.documentElement;
@@ -331,6 +345,7 @@
     root.dataset.theme = dark ? "light" : "dark";
     theme();
   }));
-  document.querySelectorAll(".stage").forEach(mount);
+  document.querySelectorAll(".stage[data-motions]").forEach((root) => mount(root));
   requestAnimationFrame(loop);
+  window.motionPlayer = { mount, unmount, decode, drawPanel, colours, middle, home: HOME };
 })();

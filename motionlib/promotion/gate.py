@@ -17,6 +17,7 @@ from motionlib import params
 from motionlib.artifacts import read_json
 from motionlib.params import Promote
 from motionlib.promotion.evidence import Change, Report, change_of, common_clips, slices_of
+from motionlib.promotion.listing import tokenizer_files
 
 Outcome = Literal["pass", "fail", "not enough data"]
 PASS: Outcome = "pass"  # noqa: S105 (an outcome)
@@ -116,6 +117,12 @@ def rematch_reason(challenger: Path, champion: Path | None) -> str:
         return "the two were judged by different evaluators"
     unseen = set(new["per_clip"]) - set(old["per_clip"])
     return f"{len(unseen)} of the held-out clips are new" if unseen else ""
+
+
+def codes_changed(challenger: Path, champion: Path | None) -> bool:
+    """Whether both bundles hold tokenizers, and not the same one, byte by byte."""
+    found = [tokenizer_files(folder) for folder in (challenger, champion) if folder is not None]
+    return len(found) == 2 and all(found) and found[0] != found[1]
 
 
 def limited() -> bool:

@@ -8,6 +8,7 @@ from motionlib.artifacts import BadArtifactError, read_json
 
 FORMAT = 1
 LISTING = "bundle.json"
+TOKENIZER = "tokenizer"  # folder of the tokenizer in a bundle
 BLOCK = 1 << 20  # bytes hashed at once
 
 
@@ -41,6 +42,12 @@ def check(folder: Path) -> dict[str, Any]:
         if not path.is_file() or sha256(path) != expected:
             raise BadArtifactError(f"{path}: {'changed since it was bundled' if path.is_file() else 'missing'}")
     return facts
+
+
+def tokenizer_files(folder: Path) -> dict[str, str]:
+    """The files of a bundle's tokenizer, with their sha256, as its listing has them; {} if it lists none."""
+    listed: dict[str, str] = read_json(folder / LISTING).get("files", {})
+    return {name: digest for name, digest in listed.items() if Path(name).parts[0] == TOKENIZER}
 
 
 def sha256(path: Path) -> str:

@@ -15,6 +15,7 @@ from motionlib.evaluation import evaluators, generated
 from motionlib.evaluation.embedded import Embedded
 from motionlib.evaluation.rebuilt import rebuilt
 from motionlib.evaluation.scores import Protocol
+from motionlib.promotion import drift
 from motionlib.promotion.bundle import Bundle
 
 FEATURES, TEXT, EVALUATORS = Path("data/features"), Path("data/text"), Path("models/evaluators")
@@ -56,11 +57,13 @@ def costs(bundle: Path) -> dict[str, float]:
     return {"megabytes": size / 1e6, "seconds_per_motion": (time.perf_counter() - start) / len(TIMED_TEXTS)}
 
 
-def main(challenger: Path, champion: Path | None, out: Path) -> None:
-    """Measure the challenger's costs, and a champion anew if one is named; all of it goes into one file."""
+def main(challenger: Path, champion: Path | None, out: Path, codes_of: Path | None = None) -> None:
+    """Measure the challenger's costs, a champion anew if one is named, and what became of another bundle's codes."""
     found: dict[str, Any] = {"costs": costs(challenger)}
     if champion:
         found["champion"] = rematch(champion)
+    if codes_of:
+        found["codes"] = drift.of_bundles(challenger, codes_of, read_features(FEATURES))
     write_json(out, found)
 
 
@@ -69,4 +72,7 @@ if __name__ == "__main__":
     parser.add_argument("challenger", type=Path, help="folder of its bundle")
     parser.add_argument("out", type=Path, help="where the numbers go, as JSON")
     parser.add_argument("--champion", type=Path, help="folder of the champion's bundle, to be judged anew")
+    parser.add_argument(
+        "--codes-of", type=Path, help="folder of the bundle whose codes the challenger's are held against"
+    )
     main(**vars(parser.parse_args()))
