@@ -7,6 +7,7 @@ import what they need when they run, so that `motionlib --help` needs neither to
 import click
 
 from motionlib.cli.captions import caption
+from motionlib.cli.codebook import codebook, search
 from motionlib.cli.common import Door
 from motionlib.cli.deliveries import check, fetch
 from motionlib.cli.features import features, recover
@@ -31,6 +32,8 @@ COMMANDS = (
     generate,
     edit,
     caption,
+    search,
+    codebook,
     models,
     promote,
     rollback,
