@@ -10,7 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from motionlib.artifacts import Clip, Float32
-    from motionlib.promotion.model import MotionModel
+    from motionlib.promotion.bundle import Bundle
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 PUBLISHED_FPS = 20.0  # Hz of the published features and of `.npy` joints
@@ -192,7 +192,7 @@ def read_features(path: Path, mode: str = "compat") -> "Float32":
         raise error if str(path) in str(error) else ValueError(f"{path}: {error}") from error
 
 
-def load_model(name: str) -> "MotionModel":
+def load_model(name: str) -> "Bundle":
     """The model that a name stands for.
 
     Raises:

@@ -20,7 +20,9 @@ from motionlib.cli.common import (
 )
 
 if TYPE_CHECKING:
+    from motionlib.artifacts import Int64
     from motionlib.export.save import Played
+    from motionlib.promotion.bundle import Bundle
     from motionlib.promotion.edits import Change, Edited
     from motionlib.promotion.model import MotionModel
 
@@ -52,6 +54,7 @@ def drawing_options(command: Command) -> Command:
     show_default=True,
     help="Draw so many for each motion and keep the one that the model, reading it, tells most like TEXT.",
 )
+@click.option("--explain", "explained", is_flag=True, help="Say which training motions it is like: memorised or new?")
 @drawing_options
 @model_option
 @unit_option
@@ -62,6 +65,7 @@ def generate(
     seconds: tuple[float, ...],
     start: Path | None,
     tries: int,
+    explained: bool,
     count: int,
     seed: int,
     settings: tuple[str, ...],
@@ -73,6 +77,7 @@ def generate(
 
     With --count, files are numbered (walk_1.bvh, walk_2.bvh, ...); an .html page shows all of them side by side.
     Motions may be of any length: beyond what the model writes at once it goes on from its own last seconds.
+    --explain holds the codes against those of the training motions in data/codes and data/features.
     """
     from motionlib.export.save import Played, check_suffix
     from motionlib.normalize import recover
@@ -81,20 +86,21 @@ def generate(
     model, sampling = load_model(name), _settings(settings)
     lengths = _lengths(seconds, len(texts))
     if tries > 1:
-        return _save_best(target, model, texts, start, lengths, count, seed, sampling, tries, unit, as_json)
+        return _save_best(target, model, texts, start, lengths, count, seed, sampling, tries, explained, unit, as_json)
     if start is not None:
         from motionlib.promotion.edits import go_on
 
         made = go_on(model, read_features(start, model.mode), texts, lengths, count, seed, sampling)
         motions = [Played(one.joints, model.fps, ", then ".join(texts)) for one in made]
-        return _save(target, motions, unit, seed, as_json, _facts(made))
+        more = _facts(made) | _explained(model, [one.codes for one in made], explained)
+        return _save(target, motions, unit, seed, as_json, more)
     drawn = (
         model.generate(texts, lengths, count, seed, sampling)
         if len(texts) == 1
         else model.in_a_row(texts, lengths, count, seed, sampling)
     )
     motions = [Played(recover(motion.features), motion.fps, motion.text) for motion in drawn]
-    return _save(target, motions, unit, seed, as_json, {})
+    return _save(target, motions, unit, seed, as_json, _explained(model, [one.codes for one in drawn], explained))
 
 
 def _save_best(
@@ -107,6 +113,7 @@ def _save_best(
     seed: int,
     sampling: dict[str, Any],
     tries: int,
+    explained: bool,
     unit: str,
     as_json: bool,
 ) -> None:
@@ -119,6 +126,7 @@ def _save_best(
     best = best_of(model, texts[0], lengths, count, tries, seed, sampling)
     motions = [Played(recover(one.motion.features), one.motion.fps, one.motion.text) for one in best]
     more: dict[str, list[Any]] = {"nats_per_word": [round(one.surprise, 4) for one in best], "of": [tries] * count}
+    more |= _explained(model, [one.motion.codes for one in best], explained)
     _save(target, motions, unit, seed, as_json, more)
 
 
@@ -189,7 +197,21 @@ def _save(
     if "kept_frames" in more:
         told += f"; {min(more['kept_frames'])} frames kept exactly, seams jump by {max(more['seam_jump']):.2f} m/s"
         told += f" (frames of the source by up to {max(more['own_jump']):.2f} m/s)"
+    if "provenance" in more:
+        from motionlib.promotion.explain import sentence
+
+        told = "\n".join([told, *map(sentence, more["provenance"])])
     answer(facts | {"text": motions[0].text} | more, as_json, told)
+
+
+def _explained(model: "Bundle", codes: Sequence["Int64"], wanted: bool) -> dict[str, list[Any]]:
+    """Where each motion's codes (L, Q) come from; {} unless wanted."""
+    if not wanted:
+        return {}
+    from motionlib.promotion.explain import Library
+
+    library = Library.read(model, model.facts["names"]["tokenizer"])
+    return {"provenance": [library.explain(one) for one in codes]}
 
 
 def _facts(made: Sequence["Edited"]) -> dict[str, list[Any]]:
