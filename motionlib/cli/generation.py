@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from motionlib.export.save import Played
     from motionlib.promotion.bundle import Bundle
     from motionlib.promotion.edits import Change, Edited
-    from motionlib.promotion.model import MotionModel
 
 LENGTH = click.FloatRange(min=0, min_open=True)
 
@@ -105,7 +104,7 @@ def generate(
 
 def _save_best(
     target: Path,
-    model: "MotionModel",
+    model: "Bundle",
     texts: Sequence[str],
     start: Path | None,
     lengths: list[float] | None,
@@ -191,9 +190,8 @@ def _save(
     facts = {"paths": [str(path) for path in paths], "frames": frames, "fps": fps, "seed": seed}
     told = f"{' '.join(str(path) for path in paths)}: {', '.join(f'{count / fps:.2f} s' for count in frames)}"
     if "nats_per_word" in more:
-        told += (
-            f"; the text is told from it with {', '.join(f'{nats:.2f}' for nats in more['nats_per_word'])} nats a word"
-        )
+        nats = ", ".join(f"{one:.2f}" for one in more["nats_per_word"])
+        told += f"; the text is told from it with {nats} nats a word"
     if "kept_frames" in more:
         told += f"; {min(more['kept_frames'])} frames kept exactly, seams jump by {max(more['seam_jump']):.2f} m/s"
         told += f" (frames of the source by up to {max(more['own_jump']):.2f} m/s)"
