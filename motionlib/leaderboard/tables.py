@@ -69,6 +69,8 @@ TOKENIZERS = (
     Column("of the mean pose's", "held_out.ratio", best="min"),
     Column("PA-MPJPE, mm", "held_out.pa_mpjpe_mm", best="min"),
     Column("pose error, mm", "held_out.pose_mm", best="min"),
+    Column("acceleration error, mm/frame²", "held_out.acceleration_mm", best="min"),
+    Column("jerk error, mm/frame³", "held_out.jerk_mm", best="min"),
     Column("bits/s", "codes.bits_per_second.unigram"),
     Column("codes used, %", "codes.usage", PERCENT, best="max"),
     Column("entropy, % of full", "codes.normalised_entropy", PERCENT, best="max"),
