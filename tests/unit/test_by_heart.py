@@ -32,8 +32,12 @@ TINY = {
     "rvq": {**VECTORS, "layers": 4, "temperature": 0.0},
     "skeletal_vae": {"joint_width": 16, "blocks": 1, "dropout": 0.0},
     "vae": COMMON,
+    "vqgan": {**VECTORS, "codes": 128, "adversary_width": 8, "adversary_start": 0.5},
     "vqvae": {**VECTORS, "codes": 128},
 }  # fmt: skip
+
+
+DRAWS = {"gan"}  # its generator never sees the walks, so it cannot know them by heart
 
 
 class Silent:
@@ -69,4 +73,5 @@ def test_eight_walks_come_back_to_within_twenty_millimetres(kind, walks):
 
 
 def test_every_kind_is_tried():
-    assert set(TINY) == set(TOKENIZERS)
+    assert set(TINY) | DRAWS == set(TOKENIZERS)
+    assert not set(TINY) & DRAWS
