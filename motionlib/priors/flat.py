@@ -4,15 +4,12 @@ Sequences of L steps are L * Q tokens; token i is code i % Q of step i // Q and 
 codes of all levels comes the end of the motion.
 """
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.nn.utils.rnn import pad_sequence
 
 from motionlib.artifacts import CodeShape
-from motionlib.priors.base import OPEN, PriorBatch
+from motionlib.priors.base import OPEN, PriorBatch, Score
 
 IGNORE = -100  # a target that is not learned
 MARKS = 2  # ids after the codes: end of the motion, and padding
@@ -34,6 +31,13 @@ def tokens(batch: PriorBatch, codes: CodeShape) -> tuple[Tensor, Tensor]:
     return ids.masked_fill(~inside, end_id + 1), targets.scatter(1, lengths, end)
 
 
+def score(logits: Tensor, targets: Tensor) -> Score:
+    """Exact likelihood of targets (B, N) under logits (B, N, ids), per sequence."""
+    each = functional.cross_entropy(logits.transpose(1, 2).double(), targets, ignore_index=IGNORE, reduction="none")
+    hits = (logits.argmax(dim=-1) == targets).sum(dim=1)
+    return Score(each.sum(dim=1), (targets != IGNORE).sum(dim=1), hits)
+
+
 def allowed(codes: CodeShape) -> Tensor:
     """(Q, ids) bool: a level's own codes, and the end where a step begins."""
     found = torch.zeros(codes.codes_per_step, end_of(codes) + 1, dtype=torch.bool)
@@ -41,11 +45,6 @@ def allowed(codes: CodeShape) -> Tensor:
         found[level, level * codes.codebook_size : (level + 1) * codes.codebook_size] = True
     found[0, -1] = True
     return found
-
-
-def given_steps(given: Sequence[Tensor]) -> Tensor:
-    """Codes (N, L, Q) that are given, -1 elsewhere."""
-    return pad_sequence(list(given), batch_first=True, padding_value=OPEN)
 
 
 def kept(drawn: Tensor, fixed: Tensor | None, position: int, codes: CodeShape) -> Tensor:

@@ -15,26 +15,15 @@ import torch
 from pydantic import Field, NonNegativeFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.rnn import pad_sequence
 
 from motionlib.artifacts import CodeShape
 from motionlib.params import Section
-from motionlib.priors.base import (
-    OPEN,
-    PAD,
-    Prior,
-    PriorBatch,
-    Score,
-    TextFeatures,
-    checked_given,
-    checked_steps,
-    with_null,
-    without_text,
-)
+from motionlib.priors.base import OPEN, PAD, PriorBatch, Score, TextFeatures, with_null, without_text
+from motionlib.priors.flat import IGNORE
+from motionlib.priors.in_order import InOrder
 from motionlib.priors.sampling import TokenSampling, draw, guide
 from motionlib.training import Loss
 
-IGNORE = -100  # a target that is not learned
 MARKS = 2  # ids after a level's codes, as inputs: before the motion, and padding
 LINE_TAPS = (3, 1)  # steps and levels that a convolution over one code per step sees
 GRID_TAPS = (2, 3)  # the same over several
@@ -112,7 +101,7 @@ class _Layer(nn.Module):
         return found
 
 
-class GatedConv(Prior[GatedConvConfig, TokenSampling]):
+class GatedConv(InOrder[GatedConvConfig, TokenSampling]):
     """Writes steps one after the other, the codes of a step level by level, given a caption."""
 
     Config: ClassVar[type[Section]] = GatedConvConfig
@@ -153,38 +142,6 @@ class GatedConv(Prior[GatedConvConfig, TokenSampling]):
         hits = (logits.argmax(dim=-1) == targets).sum(dim=(1, 2))
         return Score(nats, (targets != IGNORE).sum(dim=(1, 2)), hits)
 
-    def generate(
-        self,
-        text: TextFeatures,
-        steps: Sequence[int] | None,
-        sampling: TokenSampling,
-        generator: torch.Generator,
-        given: Sequence[Tensor] | None = None,
-    ) -> list[Tensor]:
-        """Draw one code sequence per text; with `steps` no motion ends before its length, without it ends itself.
-
-        What is given is written as it is; what is drawn before it does not know of it.
-        """
-        wanted = checked_steps(steps, len(text.sentence), self.max_steps)
-        fixed = None
-        if given is not None:
-            fixed = pad_sequence(checked_given(given, wanted, self.codes), batch_first=True, padding_value=OPEN)
-        rows = list(self._written(text, wanted, sampling, generator, fixed))
-        if not rows:
-            return []
-        codes = torch.stack(rows, dim=1)
-        lengths = wanted or (codes[..., 0] != PAD).sum(dim=1).tolist()
-        return [row[:length] for row, length in zip(codes, lengths, strict=True)]
-
-    def stream(
-        self, text: TextFeatures, steps: Sequence[int], sampling: TokenSampling, generator: torch.Generator
-    ) -> Iterator[Tensor]:
-        """See `Prior.stream`: each step as soon as it is written."""
-        wanted = checked_steps(steps, len(text.sentence), self.max_steps)
-        lengths = torch.tensor(wanted, device=text.sentence.device)
-        for step, codes in enumerate(self._written(text, wanted, sampling, generator, None)):
-            yield codes.masked_fill((lengths <= step)[:, None], PAD)
-
     @torch.no_grad()
     def _written(
         self,
@@ -194,12 +151,11 @@ class GatedConv(Prior[GatedConvConfig, TokenSampling]):
         generator: torch.Generator,
         fixed: Tensor | None,
     ) -> Iterator[Tensor]:
-        """One step after the other, (N, Q) each, -1 where a motion has ended by itself; until all have ended."""
         count, guided = len(text.sentence), sampling.guidance != 1.0
         sentence = with_null(text).sentence if guided else text.sentence
         memory, ended = Memory(), torch.zeros(count, dtype=torch.bool, device=sentence.device)
         codes = torch.full((count, self.codes.codes_per_step), self.end, device=sentence.device)
-        for step in range(self.max_steps if wanted is None else max(wanted, default=0)):
+        for step in range(self._longest(wanted)):
             may_end = wanted is None and step > 0  # never an empty motion
             past = self._past(self._many(codes, guided)[:, None], sentence, memory)
             codes = torch.full_like(codes, PAD)

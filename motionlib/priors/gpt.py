@@ -16,19 +16,11 @@ from torch.nn import functional
 
 from motionlib.artifacts import CodeShape
 from motionlib.params import Section
-from motionlib.priors.base import (
-    PAD,
-    Prior,
-    PriorBatch,
-    Score,
-    TextFeatures,
-    checked_given,
-    checked_steps,
-    with_null,
-    without_text,
-)
-from motionlib.priors.flat import IGNORE, MARKS, allowed, end_of, given_steps, kept
+from motionlib.priors.base import PAD, PriorBatch, Score, TextFeatures, with_null, without_text
+from motionlib.priors.flat import IGNORE, MARKS, allowed, end_of, kept
+from motionlib.priors.flat import score as score_of
 from motionlib.priors.flat import tokens as tokens_of
+from motionlib.priors.in_order import InOrder
 from motionlib.priors.sampling import TokenSampling, draw, guide
 from motionlib.priors.transformer import Memory, Transformer, Trunk, Words, initialise
 from motionlib.training import Loss
@@ -45,7 +37,7 @@ class GptConfig(Trunk):
     tied: bool = Field(default=False, description="the output layer is the token table")
 
 
-class Gpt(Prior[GptConfig, TokenSampling]):
+class Gpt(InOrder[GptConfig, TokenSampling]):
     """Writes codes one after the other, given a caption; see `flat`."""
 
     Config: ClassVar[type[Section]] = GptConfig
@@ -97,41 +89,7 @@ class Gpt(Prior[GptConfig, TokenSampling]):
     def score(self, batch: PriorBatch) -> Score:
         """Exact likelihood per sequence."""
         tokens, targets = tokens_of(batch, self.codes)
-        logits = self._logits(tokens, batch.text)
-        each = functional.cross_entropy(logits.transpose(1, 2).double(), targets, ignore_index=IGNORE, reduction="none")
-        hits = (logits.argmax(dim=-1) == targets).sum(dim=1)
-        return Score(each.sum(dim=1), (targets != IGNORE).sum(dim=1), hits)
-
-    def generate(
-        self,
-        text: TextFeatures,
-        steps: Sequence[int] | None,
-        sampling: TokenSampling,
-        generator: torch.Generator,
-        given: Sequence[Tensor] | None = None,
-    ) -> list[Tensor]:
-        """Draw one code sequence per text; with `steps` no motion ends before its length, without it ends itself.
-
-        What is given is written as it is; what is drawn before it does not know of it.
-        """
-        count = len(text.sentence)
-        wanted = checked_steps(steps, count, self.max_steps)
-        fixed = given_steps(checked_given(given, wanted, self.codes)) if given is not None else None
-        rows = list(self._written(text, wanted, sampling, generator, fixed))
-        if not rows:
-            return []
-        codes = torch.stack(rows, dim=1)
-        lengths = wanted or (codes[..., 0] != PAD).sum(dim=1).tolist()
-        return [row[:length] for row, length in zip(codes, lengths, strict=True)]
-
-    def stream(
-        self, text: TextFeatures, steps: Sequence[int], sampling: TokenSampling, generator: torch.Generator
-    ) -> Iterator[Tensor]:
-        """See `Prior.stream`: each step as soon as it is written."""
-        wanted = checked_steps(steps, len(text.sentence), self.max_steps)
-        lengths = torch.tensor(wanted, device=text.sentence.device)
-        for step, codes in enumerate(self._written(text, wanted, sampling, generator, None)):
-            yield codes.masked_fill((lengths <= step)[:, None], PAD)
+        return score_of(self._logits(tokens, batch.text), targets)
 
     @torch.no_grad()
     def _written(
@@ -142,9 +100,8 @@ class Gpt(Prior[GptConfig, TokenSampling]):
         generator: torch.Generator,
         fixed: Tensor | None,
     ) -> Iterator[Tensor]:
-        """One step after the other, (N, Q) each, -1 where a motion has ended by itself; until all have ended."""
         count, levels = len(text.sentence), self.codes.codes_per_step
-        longest = max(wanted, default=0) if wanted is not None else self.max_steps
+        longest = self._longest(wanted)
         guided = sampling.guidance != 1.0
         both = with_null(text) if guided else text
         memory = Memory(self.config, len(both.sentence), longest * levels, both.sentence.device)

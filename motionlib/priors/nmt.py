@@ -20,20 +20,12 @@ from torch.nn.utils.rnn import pad_sequence
 
 from motionlib.artifacts import CodeShape, Float32
 from motionlib.params import Section
-from motionlib.priors.base import (
-    PAD,
-    Prior,
-    PriorBatch,
-    Score,
-    TextFeatures,
-    checked_given,
-    checked_steps,
-    with_null,
-    without_text,
-)
+from motionlib.priors.base import PAD, PriorBatch, Score, TextFeatures, with_null, without_text
 from motionlib.priors.captioner import Captioner, Told
-from motionlib.priors.flat import IGNORE, given_steps, kept
+from motionlib.priors.flat import IGNORE, kept
+from motionlib.priors.flat import score as score_of
 from motionlib.priors.flat import tokens as tokens_of
+from motionlib.priors.in_order import InOrder
 from motionlib.priors.reader import Reader
 from motionlib.priors.sampling import Beams, TokenSampling, draw, guide
 from motionlib.priors.transformer import Trunk
@@ -80,7 +72,7 @@ class NmtConfig(Section):
         )
 
 
-class Nmt(Prior[NmtConfig, TokenSampling], Captioner):
+class Nmt(InOrder[NmtConfig, TokenSampling], Captioner):
     """Writes codes for captions, and captions for codes."""
 
     Config: ClassVar[type[Section]] = NmtConfig
@@ -170,34 +162,7 @@ class Nmt(Prior[NmtConfig, TokenSampling], Captioner):
         tokens, targets = tokens_of(batch, self.codes)
         always = torch.ones_like(tokens, dtype=torch.bool)
         logits = self.writer.logits(tokens, self.writer.look(batch.text), always, torch.Generator())
-        each = functional.cross_entropy(logits.transpose(1, 2).double(), targets, ignore_index=IGNORE, reduction="none")
-        hits = (logits.argmax(dim=-1) == targets).sum(dim=1)
-        return Score(each.sum(dim=1), (targets != IGNORE).sum(dim=1), hits)
-
-    @torch.no_grad()
-    def generate(
-        self,
-        text: TextFeatures,
-        steps: Sequence[int] | None,
-        sampling: TokenSampling,
-        generator: torch.Generator,
-        given: Sequence[Tensor] | None = None,
-    ) -> list[Tensor]:
-        """Draw one code sequence per text; with `steps` no motion ends before its length, without it ends itself.
-
-        What is given is written as it is; what is drawn before it does not know of it.
-        """
-        wanted = checked_steps(steps, len(text.sentence), self.max_steps)
-        fixed = given_steps(checked_given(given, wanted, self.codes)) if given is not None else None
-        longest = max(wanted, default=0) if wanted is not None else self.max_steps
-        written = list(self._written(text, longest, wanted is None, sampling, generator, fixed))
-        if not written:
-            return []
-        flat = torch.stack(written, dim=1)
-        levels = self.codes.codes_per_step
-        codes = flat[:, : flat.shape[1] // levels * levels].unflatten(1, (-1, levels))
-        lengths = wanted or (codes[..., 0] != PAD).sum(dim=1).tolist()
-        return [row[:length] for row, length in zip(codes, lengths, strict=True)]
+        return score_of(logits, targets)
 
     @torch.no_grad()
     def tell(self, codes: Sequence[Tensor], beams: Beams) -> list[list[Told]]:
@@ -214,32 +179,34 @@ class Nmt(Prior[NmtConfig, TokenSampling], Captioner):
         each: Tensor = self.reader(self.reader.states(padded), padded[..., 0] != PAD, words)
         return each
 
+    @torch.no_grad()
     def _written(
         self,
         text: TextFeatures,
-        longest: int,
-        ends: bool,
+        wanted: Sequence[int] | None,
         sampling: TokenSampling,
         generator: torch.Generator,
         fixed: Tensor | None,
     ) -> Iterator[Tensor]:
-        """One code (N,) after the other, -1 where a motion has ended by itself; until all have ended."""
-        count, guided = len(text.sentence), sampling.guidance != 1.0
+        count, guided, levels = len(text.sentence), sampling.guidance != 1.0, self.codes.codes_per_step
         seen = self.writer.look(with_null(text) if guided else text)
         token, state = self.writer.start(len(seen.first)), seen.first
         ended = torch.zeros(count, dtype=torch.bool, device=state.device)
-        for position in range(longest * self.codes.codes_per_step):
+        step: list[Tensor] = []
+        for position in range(self._longest(wanted) * levels):
             logits, state = self.writer.step(token, state, seen, position)
             logits = guide(logits[:count], logits[count:], sampling.guidance) if guided else logits
-            logits = logits.masked_fill(~self.writer.allowed[position % self.codes.codes_per_step], -torch.inf)
-            if not ends or position == 0:  # never an empty motion
+            logits = logits.masked_fill(~self.writer.allowed[position % levels], -torch.inf)
+            if wanted is not None or position == 0:  # never an empty motion
                 logits[:, self.writer.end_id] = -torch.inf
             ids = kept(draw(logits, sampling, generator), fixed, position, self.codes)
             ended = ended | (ids == self.writer.end_id)
             if bool(ended.all()):
                 return
-            level = position % self.codes.codes_per_step
-            yield (ids - level * self.codes.codebook_size).masked_fill(ended, PAD)
+            step.append((ids - position % levels * self.codes.codebook_size).masked_fill(ended, PAD))
+            if len(step) == levels:
+                yield torch.stack(step, dim=1)
+                step = []
             token = self.writer.token(ids.repeat(2) if guided else ids)
 
     def _reading(self, batch: PriorBatch) -> Tensor:
