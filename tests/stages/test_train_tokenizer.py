@@ -42,6 +42,7 @@ def workplace(tmp_path, monkeypatch):
     write_clips(tmp_path / "data" / "features")
     plain = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text())
     plain["tokenizers"] = {"tiny": ENTRY}
+    plain["off_distribution"]["hold_out"] = ["tiny"]
     for prior in plain["priors"].values():
         prior["tokenizer"] = "tiny"
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(plain))
