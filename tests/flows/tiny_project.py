@@ -164,6 +164,7 @@ def _without_limits(text: str) -> str:
 def _with_one_tokenizer(settings: str) -> str:
     """The project's settings as they are written, less the other tokenizers."""
     one = re.sub(r"^  (?!vq_512:)vq_\w+:.*?(?=^$|^  \w)", "", settings, flags=re.DOTALL | re.MULTILINE)
+    one = re.sub(r"hold_out: \[.*?\]", "hold_out: [vq_512]", one)
     return re.sub(r"tokenizer: \w+", "tokenizer: vq_512", one)
 
 
