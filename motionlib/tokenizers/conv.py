@@ -2,7 +2,8 @@
 
 Source: Zhang et al., "T2M-GPT", CVPR 2023, arXiv:2301.06052; `models/encdec.py` and `models/resnet.py` at b1446f1.
 Same layers, sizes and initialisation; the layout differs: rows (B, T, C) are what a channels-last image (B, C, 1, T)
-is in memory, and oneDNN convolves that almost twice as fast as (B, C, T) (bench/bench_tokenizer.py).
+is in memory, and oneDNN convolves that almost twice as fast as (B, C, T); wide layers take even fewer matrix products
+on a CPU (`products`). bench/bench_tokenizer.py and bench/bench_step.py compare them.
 """
 
 import math
@@ -13,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from motionlib.tokenizers import products
+
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": functional.relu,
     "gelu": functional.gelu,
@@ -21,6 +24,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 KERNEL = 3
 LAST_LAYER = 0.1  # factor on the decoder's last weights in a calm start
 STRIDE = 2  # of each halving; its kernel is twice as long
+WIDE = 256 * 256  # channels in times channels out from which matrix products beat oneDNN's convolutions (bench_step)
 
 
 class Sizes(NamedTuple):
@@ -41,8 +45,9 @@ class Sizes(NamedTuple):
 class Conv(nn.Conv1d):
     """A 1-D convolution of an image (B, C, 1, T) of height 1; weights as those of `nn.Conv1d`.
 
-    In eval mode on a CPU it is a plain matrix product: whole clips have a hundred different lengths, and oneDNN
-    prepares a new kernel for each, which takes ten times as long as using it.
+    On a CPU a wide layer trains by the matrix products of `products`, in time-major memory, which stays from layer to
+    layer. In eval mode it is one product, as whole clips have a hundred different lengths, and oneDNN would prepare a
+    new kernel for each, which takes ten times as long as using it.
 
     Args:
         padding: Steps of zeros on both sides. causal: All of them before the first step instead, so that a step sees
@@ -70,8 +75,33 @@ class Conv(nn.Conv1d):
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, C, 1, T) -> (B, C', 1, T')."""
-        if not self.training and image.device.type == "cpu":
-            return self._product(image)
+        if self.by_products(image):
+            return self._in_time(image)
+        return self._product(image) if image.device.type == "cpu" and not self.training else self._image(image)
+
+    def by_products(self, image: Tensor) -> bool:
+        """Whether it trains on a CPU, is wide enough to gain by it, and is one that `products` has a way for."""
+        wide = self.in_channels * self.out_channels >= WIDE
+        return self.training and image.device.type == "cpu" and wide and self.keeps_time
+
+    @property
+    def keeps_time(self) -> bool:
+        """Whether T' is T / stride, with a stride of 1 or a halving's."""
+        kernel, stride, dilation = self.kernel_size[0], self.stride[0], self.dilation[0]
+        halving = (kernel, stride, dilation) == (2 * STRIDE, STRIDE, 1)
+        return self.before + self.after == dilation * (kernel - 1) - (stride - 1) and (stride == 1 or halving)
+
+    def _in_time(self, image: Tensor) -> Tensor:
+        assert self.bias is not None
+        steps, kernel, dilation = in_time(image), self.kernel_size[0], self.dilation[0]
+        if self.stride[0] == STRIDE:
+            return from_time(products.tiled(steps, self.weight, self.bias, products.halving(self.before)))
+        if (kernel, dilation) == (KERNEL, 1):
+            return from_time(products.tiled(steps, self.weight, self.bias, products.three_taps(self.before)))
+        offsets = tuple(tap * dilation - self.before for tap in range(kernel))
+        return from_time(products.tapped(steps, self.weight, self.bias, offsets))
+
+    def _image(self, image: Tensor) -> Tensor:
         weight = self.weight.unsqueeze(2).contiguous(memory_format=torch.channels_last)
         stride, dilation, around = self.stride[0], self.dilation[0], self.after
         if self.before != self.after:
@@ -87,6 +117,21 @@ class Conv(nn.Conv1d):
         seen = rows.as_strided((batch, out, self.kernel_size[0], width), strides)  # each step with its neighbours
         weight = self.weight.permute(0, 2, 1).reshape(self.out_channels, -1)
         return to_image(functional.linear(seen.reshape(batch, out, -1), weight, self.bias))
+
+
+class DoublingConv(Conv):
+    """A convolution over three steps of an image in which every step comes twice: (B, C, 1, T) -> (B, C', 1, 2 T)."""
+
+    def __init__(self, width: int, out: int, causal: bool = False) -> None:
+        super().__init__(width, out, KERNEL, padding=1, causal=causal)
+        self.doubled = Doubled()
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, C, 1, T) -> (B, C', 1, 2 T)."""
+        if not self.by_products(image):
+            return super().forward(self.doubled(image))
+        assert self.bias is not None
+        return from_time(products.tiled(in_time(image), self.weight, self.bias, products.doubling(self.before)))
 
 
 def same(width: int, out: int, causal: bool = False) -> Conv:
@@ -163,7 +208,8 @@ class Decoder(nn.Module):
         width, causal, act = sizes.width, sizes.causal, sizes.activation
         layers: list[nn.Module] = [same(sizes.latent, width, causal), Activation(act)]
         for _ in range(sizes.halvings):
-            layers += [stack(sizes), Doubled(), same(width, width, causal)]
+            # The identity stands where published code has its upsampling, so that weights keep their numbers.
+            layers += [stack(sizes), nn.Identity(), DoublingConv(width, width, causal)]
         self.layers = nn.Sequential(*layers, same(width, width, causal), Activation(act), same(width, rows, causal))
 
     def forward(self, latent: Tensor) -> Tensor:
@@ -186,6 +232,18 @@ def start_calmly(encoder: Encoder, decoder: Decoder) -> None:
         for layer in (encoder.layers[-1], decoder.layers[0]):  # no ReLU before them, so half the variance is right
             layer.weight.div_(math.sqrt(2))  # type: ignore[operator]
         decoder.layers[-1].weight.mul_(LAST_LAYER)  # type: ignore[operator]
+
+
+def in_time(image: Tensor) -> Tensor:
+    """(B, C, 1, T) -> (T, B, C), contiguous and as exact as layers compute; a view of what `from_time` gave."""
+    device = image.device.type
+    exact = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else image.dtype
+    return image.squeeze(2).permute(2, 0, 1).to(exact, memory_format=torch.contiguous_format)
+
+
+def from_time(steps: Tensor) -> Tensor:
+    """(T, B, C) -> the view (B, C, 1, T)."""
+    return steps.permute(1, 2, 0).unsqueeze(2)
 
 
 def to_image(rows: Tensor) -> Tensor:
