@@ -4,6 +4,7 @@ READY := .venv/.ready
 PY := .venv/bin/python
 RAW ?=
 RECIPE ?=
+JOBS ?=
 
 .PHONY: help setup run test test-gpu check bench fuzz leaderboard board lock clean
 
@@ -15,8 +16,8 @@ $(READY): infra/setup.sh infra/requirements.lock infra/text-encoder.lock pyproje
 
 setup: $(READY)  ## make .venv with the locked packages
 
-run: $(READY)  ## mocap to champion; RAW=<folder or archive> for your own, RECIPE=<name> for recipes/<name>.yaml
-	@$(PY) -m flows.retrain $(if $(RAW),--raw "$(RAW)") $(if $(RECIPE),--recipe "$(RECIPE)")
+run: $(READY)  ## mocap to champion; RAW=<folder or archive> for your own, RECIPE=<name> for recipes/<name>.yaml, JOBS=<n> stages at once
+	@$(PY) -m flows.retrain $(if $(RAW),--raw "$(RAW)") $(if $(RECIPE),--recipe "$(RECIPE)") $(if $(JOBS),--jobs "$(JOBS)")
 
 test: $(READY)  ## linters, types, contracts, then all tests but those that need a GPU
 	@bash infra/test.sh all

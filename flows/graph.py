@@ -4,8 +4,10 @@
 found once, before anything runs, and passed on.
 """
 
+import contextlib
 import hashlib
 import json
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
@@ -17,6 +19,7 @@ import yaml
 from flows.source_code import CodeMemory, is_code
 
 LOCK = Path("dvc.lock")
+SECONDS_TO_WRITE, SECONDS_BETWEEN_LOOKS = 5.0, 0.05  # of dvc.lock
 
 
 class BadGraphError(ValueError):
@@ -95,6 +98,22 @@ def locked(file: Path = LOCK) -> dict[str, Any]:
         content = yaml.load(stream, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 (it is safe)
     stages: dict[str, Any] = (content or {}).get("stages", {})
     return stages
+
+
+def entry(name: str) -> dict[str, Any]:
+    """A stage's entry in dvc.lock, also while DVC writes the file for another stage.
+
+    Raises:
+        KeyError: If it has none.
+    """
+    until = time.monotonic() + SECONDS_TO_WRITE
+    while True:
+        with contextlib.suppress(KeyError, TypeError, AttributeError, yaml.YAMLError):
+            found: dict[str, Any] = locked()[name]
+            return found
+        if time.monotonic() > until:
+            raise KeyError(f"{LOCK} has no entry of {name}")
+        time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
 def version(entry: Mapping[str, Any]) -> str:

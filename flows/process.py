@@ -16,6 +16,15 @@ SECONDS_BETWEEN_LOOKS = 0.2
 MEGABYTE = 2.0**20
 
 
+_running: set["Command"] = set()
+
+
+def end_all() -> None:
+    """End every command that is under way in this process, whichever thread waits for it."""
+    for command in tuple(_running):
+        command.kill()
+
+
 class CommandError(RuntimeError):
     """A command ended with an error, or did not end in time; the message holds its last lines."""
 
@@ -41,6 +50,7 @@ class Command:
             errors="replace",
             start_new_session=True,
         )
+        _running.add(self)
         threading.Thread(target=self._pump, name="lines", daemon=True).start()
 
     def wait(self, tell: Callable[[str], None], timeout_s: float) -> None:
@@ -74,6 +84,7 @@ class Command:
                 time.sleep(SECONDS_BETWEEN_LOOKS / 4)
             if not self._members():
                 break
+        _running.discard(self)
 
     def usage(self) -> dict[str, float]:
         """Memory and processor time of the group, and load of the machine."""

@@ -6,7 +6,7 @@ DVC decides whether there is work to do and is the only cache; Prefect decides w
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from prefect.states import Completed
 from flows import graph
 from flows.embedded import HOME
 from flows.process import Command
+from flows.slots import Slots
 from motionlib import supervision, tracking
 from motionlib.tracking import store
 
@@ -57,6 +58,7 @@ class Journey:
         pull: Whether a DVC remote is there to pull from.
         children: MLflow run of each stage that has begun, so that a retry goes on with it.
         outcomes: Of the stages that have ended, in order.
+        slots: Places for stages that run at once.
     """
 
     parent: str
@@ -64,6 +66,7 @@ class Journey:
     pull: bool = False
     children: dict[str, str] = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)
+    slots: Slots = field(default_factory=Slots)
 
 
 Run = Callable[[graph.Stage, str, Journey], Outcome]
@@ -92,7 +95,7 @@ def stage_task(stage: graph.Stage, reason: str | None, journey: Journey, run: Ru
 
 def cached(stage: graph.Stage, seconds: float = 0.0, what: str = "cached") -> Outcome:
     """The outcome of a stage that had nothing to do: it points to the run that made its outputs."""
-    version = graph.version(graph.locked()[stage.name])
+    version = graph.version(graph.entry(stage.name))
     return Outcome(stage.name, what, seconds, version, store.find_run("stage_version", version) or "")
 
 
@@ -104,30 +107,31 @@ def run_here(stage: graph.Stage, reason: str, journey: Journey) -> Outcome:
     """
     say = speaker(stage.name)
     say(f"stale: {reason}")
-    began = time.monotonic()
-    command, forwarder = _start(stage, journey)
-    try:
-        with forwarder:
-            command.wait(say, stage.timeout_s)
-    except BaseException:
-        if forwarder.run_id:
-            store.close_run(forwarder.run_id, "FAILED")
-        raise
-    finally:
-        if forwarder.run_id:
-            journey.children[stage.name] = forwarder.run_id
-    seconds = time.monotonic() - began
+    with journey.slots.take() as pinned:
+        began = time.monotonic()
+        command, forwarder = _start(stage, journey, pinned)
+        try:
+            with forwarder:
+                command.wait(say, stage.timeout_s)
+        except BaseException:
+            if forwarder.run_id:
+                store.close_run(forwarder.run_id, "FAILED")
+            raise
+        finally:
+            if forwarder.run_id:
+                journey.children[stage.name] = forwarder.run_id
+        seconds = time.monotonic() - began
     if not any(line.startswith(RAN) for line in command.lines):
         return cached(stage, seconds, "restored" if any(RESTORED in line for line in command.lines) else "cached")
     return _record(stage, journey, forwarder, seconds)
 
 
-def _start(stage: graph.Stage, journey: Journey) -> tuple[Command, store.Forwarder]:
+def _start(stage: graph.Stage, journey: Journey, pinned: Sequence[str]) -> tuple[Command, store.Forwarder]:
     """DVC at work on a stage, and what sends the stage's reports on."""
     spool = HOME / "spool" / f"{stage.name}.jsonl"
     spool.parent.mkdir(parents=True, exist_ok=True)
     spool.unlink(missing_ok=True)
-    repro = (*DVC, "repro", "--single-item", *(["--pull"] if journey.pull else []), stage.name)
+    repro = (*pinned, *DVC, "repro", "--single-item", *(["--pull"] if journey.pull else []), stage.name)
     command = Command(repro, stage_environment(spool))
     forwarder = store.Forwarder(
         spool,
@@ -143,7 +147,7 @@ def _start(stage: graph.Stage, journey: Journey) -> tuple[Command, store.Forward
 
 def _record(stage: graph.Stage, journey: Journey, forwarder: store.Forwarder, seconds: float) -> Outcome:
     """Tie the stage's MLflow run to the hashes of what it read and wrote."""
-    entry = graph.locked()[stage.name]
+    entry = graph.entry(stage.name)
     version = graph.version(entry)
     run_id = forwarder.run_id or store.open_run(stage.name, forwarder.tags, journey.parent)
     store.set_tags(run_id, {"stage_version": version, "outcome": "ran", **graph.hashes(entry)})

@@ -103,6 +103,10 @@ class Normalize(Section):
     group_by: Literal["take", "subject"] = Field(
         default="take", description="what stays on one side of the split: takes that share motion, or whole subjects"
     )
+    unseen: tuple[str, ...] = Field(
+        default=(),
+        description="takes that are never trained on but measured apart, by patterns of their ids: 'studio_b/*'",
+    )
 
     @model_validator(mode="after")
     def _pieces_are_long_enough(self) -> "Normalize":

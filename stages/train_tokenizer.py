@@ -41,7 +41,8 @@ def main(name: str) -> None:
         )
         tokenizers.save(Path("models/tokenizers") / name, model)
         found = roundtrip.report(features, partial(reconstruct_clip, model), model.shape.frames_per_step)
-        numbers = {"held_out": found, "history": history.numbers(), "parameters": model.parameter_count()}
+        apart = roundtrip.apart(features, partial(reconstruct_clip, model), model.shape.frames_per_step, found)
+        numbers = {"held_out": found, **apart, "history": history.numbers(), "parameters": model.parameter_count()}
         write_report(REPORTS / name, Report(numbers, {"curves.png": training.curves_png(history, stage)}))
         log.metrics(roundtrip.headline(found), history.steps)
         log.artifacts(REPORTS / name)

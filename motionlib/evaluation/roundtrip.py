@@ -19,6 +19,7 @@ from motionlib.evaluation.reconstruction import (
     pa_mpjpe,
 )
 from motionlib.normalize.humanml263 import recover
+from motionlib.normalize.split import UNSEEN
 
 LONGEST = 196  # rows; the published cap on a clip (HumanML3D), beyond which heading drifts for ever
 RESAMPLES = 1000  # of the bootstrap over clips
@@ -78,6 +79,18 @@ def report(features: FeatureSet, reconstruct: Reconstruct, step: int, split: str
     numbers["ratio"] = numbers["mpjpe_mm"]["mean"] / numbers["mean_pose_mm"]["mean"]
     numbers["per_clip"] = _per_clip(errors, clips)
     return numbers
+
+
+def apart(features: FeatureSet, reconstruct: Reconstruct, step: int, held_out: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of the takes that were kept from training on purpose, under their split's name; {} if there are none.
+
+    Args:
+        held_out: The report of the test split; `over_held_out` is how many times its MPJPE theirs is.
+    """
+    found = report(features, reconstruct, step, UNSEEN)
+    if found["clips"] and "mpjpe_mm" in held_out:
+        found["over_held_out"] = found["mpjpe_mm"]["mean"] / held_out["mpjpe_mm"]["mean"]
+    return {UNSEEN: found} if found["clips"] else {}
 
 
 def headline(numbers: dict[str, Any]) -> dict[str, float]:

@@ -6,7 +6,7 @@ trainings (crossed bootstrap) where the reports keep clips.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from motionlib.leaderboard.runs import Run, finished, made_by, newest, reading
 RESAMPLES, SEED = 2000, 17  # of intervals over trainings
 SHOWN = 12  # characters of a hash
 MILLION, THOUSAND, PERCENT = 1e6, 1e3, 100.0
-HELD_OUT = "held_out"  # where a report of reconstruction keeps its numbers, each clip's under `per_clip`
+HELD_OUT = ("held_out", "unseen")  # where a report of reconstruction keeps its numbers, each clip's under `per_clip`
 OF_CODES = ("usage", "perplexity", "normalised_entropy")
 
 
@@ -71,6 +71,9 @@ TOKENIZERS = (
     Column("pose error, mm", "held_out.pose_mm", best="min"),
     Column("acceleration error, mm/frame²", "held_out.acceleration_mm", best="min"),
     Column("jerk error, mm/frame³", "held_out.jerk_mm", best="min"),
+    Column("MPJPE of unseen takes, mm", "unseen.mpjpe_mm", best="min"),
+    Column("of held-out ones'", "unseen.over_held_out", best="min"),
+    Column("their jerk error, mm/frame³", "unseen.jerk_mm", best="min"),
     Column("bits/s", "codes.bits_per_second.unigram"),
     Column("codes used, %", "codes.usage", PERCENT, best="max"),
     Column("entropy, % of full", "codes.normalised_entropy", PERCENT, best="max"),
@@ -118,7 +121,7 @@ def tokenizer_boards() -> list[Board]:
             ),
         ]
         note = f"{held.get('clips', 0)} held-out clips, {held.get('frames', 0):,} frames, features {data[:SHOWN]}."
-        tables.append(Board("Tokenizers", note, TOKENIZERS, (*anchors, *_lines(facts, TOKENIZERS))))
+        tables.append(_board("Tokenizers", note, TOKENIZERS, (*anchors, *_lines(facts, TOKENIZERS))))
     return tables
 
 
@@ -141,8 +144,21 @@ def prior_boards() -> list[Board]:
             "evaluator's scores stand in another table and do not compare. KID and FID of real motion are those of its "
             "halves, of half as many motions each."
         )
-        tables.append(Board("Priors", note, PRIORS, (*anchors, *_lines(facts, PRIORS))))
+        tables.append(_board("Priors", note, PRIORS, (*anchors, *_lines(facts, PRIORS))))
     return tables
+
+
+def _board(title: str, note: str, columns: tuple[Column, ...], lines: tuple[Line, ...]) -> Board:
+    """A table without the columns in which no model has a number, and with the machines that trained the models."""
+    models = [line for line in lines if not line.anchor]
+    kept = [i for i in range(len(columns)) if any(line.values[i].mean is not None for line in models)]
+    machines = sorted({line.hardware for line in models if line.hardware})
+    return Board(
+        title,
+        " ".join([note, *([f"Trained on {', '.join(machines)}."] if machines else [])]),
+        tuple(columns[i] for i in kept),
+        tuple(replace(line, values=tuple(line.values[i] for i in kept)) for line in lines),
+    )
 
 
 def _scored(run: Run) -> list[Mapping[str, Any]]:
@@ -205,7 +221,7 @@ def _line(pairs: Sequence[tuple[Run, dict[str, Any]]], columns: tuple[Column, ..
     values = [_mean([_value(at(facts, column.place), column.scale) for _, facts in pairs]) for column in columns]
     for i, column in enumerate(columns):
         group, _, metric = column.place.partition(".")
-        if len(pairs) > 1 and group == HELD_OUT and (both := _over_seeds([facts for _, facts in pairs], metric)):
+        if len(pairs) > 1 and group in HELD_OUT and (both := _over_seeds([facts for _, facts in pairs], group, metric)):
             values[i] = Value(both.mean * column.scale, both.low * column.scale, both.high * column.scale)
     return Line(
         name=min((run.name for run, _ in pairs), key=lambda name: (len(name), name)),
@@ -216,9 +232,9 @@ def _line(pairs: Sequence[tuple[Run, dict[str, Any]]], columns: tuple[Column, ..
     )
 
 
-def _over_seeds(facts: Sequence[Mapping[str, Any]], metric: str) -> Interval | None:
+def _over_seeds(facts: Sequence[Mapping[str, Any]], group: str, metric: str) -> Interval | None:
     """Mean over trainings and clips of a number that reports keep per clip, if all were measured on the same clips."""
-    tables = [at(one, f"{HELD_OUT}.per_clip") for one in facts]
+    tables = [at(one, f"{group}.per_clip") for one in facts]
     if not all(tables) or any(set(table) != set(tables[0]) for table in tables):
         return None
     if any(metric not in clip for table in tables for clip in table.values()):

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,14 +15,21 @@ from motionlib.artifacts.shards import Shards
 from motionlib.normalize.convert import Converted, Wanted, convert_all
 from motionlib.normalize.layout import HUMANML3D
 from motionlib.normalize.shard import MIRROR, ShardFiller
-from motionlib.normalize.split import Take, split_takes, strictest
+from motionlib.normalize.split import UNSEEN, Take, split_takes, strictest
 from motionlib.normalize.statistics import Moments, Statistics, merge, statistics
 from motionlib.params import Normalize
 from motionlib.progress import track
 from motionlib.rig.canonical import frames_at
 
 CODE = ("motionlib.normalize.convert", "motionlib.normalize.shard")
-SPLITTING = ("mirror", "test_share", "val_share", "split_seed", "group_by")  # settings that a shard's name tells
+SPLITTING = (
+    "mirror",
+    "test_share",
+    "val_share",
+    "split_seed",
+    "group_by",
+    "unseen",
+)  # settings that a shard's name tells
 ROW = HUMANML3D.dimensions
 
 
@@ -102,7 +110,7 @@ def plan(library: ClipLibrary, config: Normalize) -> list[Part]:
 def split_library(library: ClipLibrary, config: Normalize) -> dict[str, str]:
     """Split of every take, by id."""
     takes = [
-        Take(row["id"], row["file"], row["group"], row["motion"], row["subject"], _published(row["published"]))
+        Take(row["id"], row["file"], row["group"], row["motion"], row["subject"], _split(row, config.unseen))
         for number in range(len(library.shards))
         for row in library.kept(number)
     ]
@@ -117,8 +125,11 @@ def maker(config: Normalize) -> str:
     return digest_of(sources.fingerprint(CODE), kept)
 
 
-def _published(named: str) -> str:
-    return strictest(named.split(",")) if named else ""
+def _split(row: Mapping[str, Any], unseen: Sequence[str]) -> str:
+    """What is said of a take: by params before its captions; "" if nothing is."""
+    if any(fnmatchcase(row["id"], pattern) for pattern in unseen):
+        return UNSEEN
+    return strictest(row["published"].split(",")) if row["published"] else ""
 
 
 def _wish(row: Mapping[str, Any], split: str, config: Normalize) -> Wish:

@@ -9,7 +9,10 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
-SPLITS = ("test", "val", "train")  # the earlier wins where captions of one group disagree
+UNSEEN = (
+    "unseen"  # takes that params keep from every training, to be measured apart: another studio's, another skeleton's
+)
+SPLITS = (UNSEEN, "test", "val", "train")  # the earlier wins where captions of one group disagree
 SMALLEST_SPLIT = 3  # groups; a library of fewer has only training takes, unless captions say otherwise
 
 By = Literal["take", "subject"]
@@ -22,7 +25,7 @@ class Take(NamedTuple):
         group: Of takes that share motion, as `ingest` found them.
         motion: Hash of its motion.
         subject: "" if nobody says.
-        published: The split that its captions name, the strictest of several; "" if none.
+        published: The split that params or its captions name, the strictest of several; "" if none.
     """
 
     id: str
@@ -72,7 +75,7 @@ def split_groups(published: Mapping[str, str], test_share: float, val_share: flo
     of three groups or more has none in test (or in val), the group whose hash is nearest stands in for one.
 
     Args:
-        published: train, val, test or "" (unknown) by group.
+        published: unseen, train, val, test or "" (unknown) by group.
         test_share: Share of the groups, in [0, 1).
         val_share: Share of the groups, in [0, 1).
         seed: Another number gives another split.
@@ -102,7 +105,7 @@ def split_groups(published: Mapping[str, str], test_share: float, val_share: flo
 
 
 def strictest(splits: Sequence[str]) -> str:
-    """One split for takes whose captions name several: test before val before train, "" if none is named."""
+    """One split for takes of which several are named: unseen, test, val, train in this order; "" if none is named."""
     return next((split for split in SPLITS if split in splits), "")
 
 

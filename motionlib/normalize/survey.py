@@ -17,6 +17,7 @@ from motionlib.normalize.library import Normalized
 FloatArray = NDArray[np.float64]
 
 SECONDS_PER_HOUR = 3600.0
+SHOWN = ("train", "val", "test")  # splits that are told even if they are empty
 MOST_LISTED = 5000  # takes that are left out; all are counted
 MOST_BODIES = 8  # rigs shown in the picture
 DOTS_PER_INCH = 110
@@ -27,7 +28,7 @@ _COLOURS = {"left": "#b5541c", "right": "#3b6ea5", "": "#444444"}
 
 def report(done: Normalized, fps: float) -> Report:
     """Numbers of a normalised library, and a picture of one pose per rig; a shard in memory at a time."""
-    splits: dict[str, Counter[str]] = {split: Counter() for split in ("train", "val", "test")}
+    splits: dict[str, Counter[str]] = {split: Counter() for split in SHOWN}
     captions: Counter[str] = Counter()
     left_out: list[list[str]] = []
     lengths: dict[str, tuple[FloatArray, int]] = {}
@@ -36,7 +37,7 @@ def report(done: Normalized, fps: float) -> Report:
     for shard in done.shards:
         notes, extent = shard.notes, shard.extent()
         for split, counts in notes["splits"].items():
-            splits[split].update(counts)
+            splits.setdefault(split, Counter()).update(counts)
         captions.update(notes["captions_left_out"])
         left_out += notes["left_out"]
         for rig, sums in notes["lengths"].items():

@@ -40,7 +40,7 @@ def log(tmp_path: Path, stage: str, report: dict[str, Any], params: dict[str, st
     return run
 
 
-def tokenizer(tmp_path: Path, name: str, error: float, seed: int, weights: str, data: str = DATA) -> None:
+def tokenizer(tmp_path: Path, name: str, error: float, seed: int, weights: str, data: str = DATA, unseen: float = 0) -> None:
     held = {
         "clips": 2,
         "frames": 200,
@@ -50,6 +50,8 @@ def tokenizer(tmp_path: Path, name: str, error: float, seed: int, weights: str, 
         "per_clip": {"a": {"mpjpe_mm": error - 5}, "b": {"mpjpe_mm": error + 5}},
     }
     report = {"held_out": held, "parameters": 1_500_000}
+    if unseen:
+        report["unseen"] = {"mpjpe_mm": interval(unseen), "over_held_out": unseen / error}
     log(
         tmp_path,
         f"train_tokenizer@{name}",
@@ -134,8 +136,18 @@ def test_scores_of_two_evaluators_never_meet_and_real_motion_leads_each_table(fi
         assert (real.name, real.values[0].mean) == ("real motion", pytest.approx(70.0))
         assert (chance.name, chance.values[0].mean) == ("chance", pytest.approx(3.0))
         assert (model.name, model.values[0].mean) == ("gpt", pytest.approx(first))
-        assert model.values[4].mean == pytest.approx(10.0)  # KID x 1000
-        assert model.values[10].mean == 3.5
+        told = {column.head: value.mean for column, value in zip(board.columns, model.values, strict=True)}
+        assert (told["KID × 1000"], told["nats/code"]) == (pytest.approx(10.0), 3.5)
+        assert "FID" not in told  # none of the models has one
+
+
+def test_takes_that_were_kept_from_training_have_columns_of_their_own_only_where_there_are_some(tmp_path, filled):
+    assert not any("unseen" in column.head for column in tokenizer_boards()[0].columns)
+    tokenizer(tmp_path, "small", 70.0, seed=7, weights="w9", data="e" * 32, unseen=105.0)
+    board = next(board for board in tokenizer_boards() if "e" * 12 in board.note)
+    told = {column.head: value.mean for column, value in zip(board.columns, board.lines[-1].values, strict=True)}
+    assert (told["MPJPE of unseen takes, mm"], told["of held-out ones'"]) == (105.0, 1.5)
+    assert "Trained on 2 x Test CPU." in board.note
 
 
 def test_a_model_that_is_the_only_one_is_not_called_the_best(filled):
