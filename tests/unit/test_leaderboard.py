@@ -40,7 +40,9 @@ def log(tmp_path: Path, stage: str, report: dict[str, Any], params: dict[str, st
     return run
 
 
-def tokenizer(tmp_path: Path, name: str, error: float, seed: int, weights: str, data: str = DATA, unseen: float = 0) -> None:
+def tokenizer(
+    tmp_path: Path, name: str, error: float, seed: int, weights: str, data: str = DATA, unseen: float = 0
+) -> None:
     held = {
         "clips": 2,
         "frames": 200,
