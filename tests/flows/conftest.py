@@ -14,7 +14,7 @@ def prefect_server():
         patch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
         from prefect.testing.utilities import prefect_test_harness
 
-        with prefect_test_harness():
+        with prefect_test_harness(server_startup_timeout=120):
             yield
 
 

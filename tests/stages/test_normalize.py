@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from motionlib import params
 from motionlib.artifacts import Caption, Clip, ClipInfo, read_clips, read_features, read_report, write_clips
@@ -99,6 +100,18 @@ def test_only_training_takes_are_mirrored_and_stay_on_their_side(stage):
     assert {clip.split for clip in images} == {"train"}
     assert {clip.split for clip in features.clips} == {"train", "val", "test"}
     assert features.by_id["d1/take3"].split == "test"
+
+
+def test_takes_that_params_keep_from_training_stand_apart_whatever_their_captions_say(stage):
+    settings = yaml.safe_load(Path("params.yaml").read_text())
+    settings["normalize"]["unseen"] = ["d1/*"]
+    Path("params.yaml").write_text(yaml.safe_dump(settings))
+    normalize.main()
+    features = read_features(Path("data/features"))
+    assert {clip.delivery for clip in features.split("unseen")} == {"d1"}
+    assert {clip.delivery for clip in features.split("train", "val", "test")} == {"d0"}
+    assert features.by_id["d1/take3"].split == "unseen"
+    assert read_report(Path("reports/normalize"))["splits"]["unseen"]["clips"] == len(features.split("unseen"))
 
 
 def test_statistics_are_those_of_the_training_rows(stage):

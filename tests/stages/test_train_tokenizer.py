@@ -1,5 +1,6 @@
 """The stage in an empty folder with a few tiny clips: it writes all it says, twice the same, and resumes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +25,10 @@ ENTRY = {
 SPLITS = ("train", "train", "val", "test", "test")
 
 
-def write_clips(folder: Path) -> None:
+def write_clips(folder: Path, splits: Sequence[str] = SPLITS) -> None:
     rng = np.random.default_rng(0)
     clips, start = [], 0
-    for index, split in enumerate(SPLITS):
+    for index, split in enumerate(splits):
         rows = (0.1 * rng.standard_normal((30 + index, 263))).astype(np.float32)
         clips.append((FeatureClip(f"c{index}", start, len(rows), split, False, "d", "", "", "", ""), rows))
         start += len(rows)
@@ -70,6 +71,16 @@ def test_it_writes_a_tokenizer_and_says_how_good_it_is(workplace):
     assert {"usage", "perplexity", "reconstruction"} <= set(numbers["history"]["training"][0]["values"])
     assert (workplace / "reports/train_tokenizer/tiny/curves.png").read_bytes().startswith(b"\x89PNG")
     assert not (workplace / ".motionlib/checkpoints/train_tokenizer@tiny").exists()
+
+
+def test_takes_kept_from_training_are_measured_apart(workplace):
+    write_clips(workplace / "data/features", (*SPLITS, "unseen"))
+    train_tokenizer.main("tiny")
+    numbers = read_report(workplace / "reports/train_tokenizer/tiny")
+    unseen = numbers["unseen"]
+    assert (unseen["clips"], unseen["frames"]) == (1, 32)  # 35 rows, in whole steps of 4
+    ratio = unseen["mpjpe_mm"]["mean"] / numbers["held_out"]["mpjpe_mm"]["mean"]
+    assert unseen["over_held_out"] == pytest.approx(ratio)
 
 
 def test_a_second_run_gives_the_same_bytes(workplace):

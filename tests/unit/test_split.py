@@ -54,7 +54,13 @@ def test_from_three_groups_on_every_split_has_one(count, seed):
         assert set(splits.values()) == {"train", "val", "test"}
 
 
+def test_a_take_that_shares_motion_with_an_unseen_one_is_unseen_too():
+    takes = [Take("b/walk", group="g", published="unseen"), Take("a/walk", group="g", published="train"), Take("a/run")]
+    assert split_takes(takes, 0.1, 0.1, 1)[:2] == ["unseen", "unseen"]
+
+
 def test_captions_that_disagree_hold_the_group_out():
+    assert strictest(["train", "unseen", "test"]) == "unseen"
     assert strictest(["train", "test", "val"]) == "test"
     assert strictest(["train", "", "val"]) == "val"
     assert strictest(["", ""]) == ""
