@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from motionlib import params, supervision, text, tracking
-from motionlib.artifacts import TextTable, read_captions, write_text
+from motionlib.artifacts import TextTable, read_captions, read_tokens, write_text
 
 FEATURES, TEXT = Path("data/features"), Path("data/text")
 
@@ -15,7 +15,8 @@ def main() -> None:
     captions = read_captions(FEATURES)
     with tracking.run("encode_text", config.model_dump() | text.describe(encoder)) as log:
         log.dataset("features", FEATURES)
-        write_text(TEXT, TextTable(captions, *encoder.encode(captions), text.describe(encoder)))
+        described = text.describe(encoder), read_tokens(FEATURES)
+        write_text(TEXT, TextTable(captions, *encoder.encode(captions), *described))
         log.metrics({"captions": float(len(captions))}, step=0)
 
 

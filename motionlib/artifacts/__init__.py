@@ -10,7 +10,7 @@ from motionlib.artifacts.clip_shards import Caption, Clip, ClipInfo, FileRecord
 from motionlib.artifacts.clips import ClipLibrary, library_fingerprints, read_clips, write_clips
 from motionlib.artifacts.codes import CodeSet, CodeShape, read_codes, write_codes
 from motionlib.artifacts.feature_shards import FeatureClip, Item
-from motionlib.artifacts.features import FeatureSet, read_captions, read_features, write_features
+from motionlib.artifacts.features import FeatureSet, read_captions, read_features, read_tokens, write_features
 from motionlib.artifacts.files import (
     MANIFEST,
     BadArtifactError,
@@ -58,6 +58,7 @@ __all__ = [
     "read_report",
     "read_report_table",
     "read_text",
+    "read_tokens",
     "seal",
     "unseal",
     "write_clips",

@@ -26,6 +26,8 @@ class Caption:
         start_s, end_s: Seconds from the clip's start; both 0 for the whole clip.
         source: Where the sentence comes from, such as `humanml3d` or `label`.
         split: train, val or test where a published split says so, else "".
+        tokens: The sentence as `word/POS word/POS ...` where its source gives it so, else ""; two captions that differ
+            in it alone are one.
     """
 
     text: str
@@ -33,6 +35,7 @@ class Caption:
     end_s: float = 0.0
     source: str = ""
     split: str = ""
+    tokens: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,7 @@ CAPTION_TYPE = pa.struct(
         ("end_s", pa.float64()),
         ("source", pa.string()),
         ("split", pa.string()),
+        ("tokens", pa.string()),
     ]
 )
 CLIP_SCHEMA = pa.schema(

@@ -50,6 +50,7 @@ class Item:
     Attributes:
         caption: Lower case, stripped, never empty; in a mirrored clip left and right are swapped.
         caption_id: Index in the table of unique captions (data/text is in the same order).
+        tokens: The caption as `word/POS` tokens where its source gives it so, else "".
     """
 
     clip: str
@@ -59,6 +60,7 @@ class Item:
     caption_id: int
     split: str
     source: str
+    tokens: str = ""
 
 
 class Extent(NamedTuple):

@@ -165,6 +165,15 @@ def read_captions(folder: Path) -> list[str]:
     return [unique[index] for index in range(len(unique))]
 
 
+def read_tokens(folder: Path) -> list[str]:
+    """`word/POS` tokens of the unique captions of data/features by `caption_id`: the first given, "" where none are."""
+    table = read_table(folder / "items.parquet", columns=["caption_id", "tokens"]).to_pylist()
+    unique: dict[int, str] = {}
+    for row in table:
+        unique[row["caption_id"]] = unique.get(row["caption_id"]) or row["tokens"]
+    return [unique[index] for index in range(len(unique))]
+
+
 def _with_shard(shard: Path, number: int) -> pa.Table:
     table = read_table(shard / "clips.parquet")
     return table.append_column(_WHOLE_CLIPS.field("shard"), pa.array([number] * len(table), pa.int64()))

@@ -1,5 +1,6 @@
 """data/text: what `encode_text` makes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from motionlib.artifacts.files import Float32, Int64, read_json, read_rows, seal, unseal, write_json
+
+TOKENS = "tokens.json"  # only where a source of captions gives them
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,6 +20,7 @@ class TextTable:
         sentence: (N, E) float32. words: (sum of tokens, E) float32, caption i owning rows
         [offsets[i], offsets[i + 1]). spans: (sum of tokens, 2) int64, the characters of the caption that each row
         of `words` stands for. encoder: {"spec", "digest", "dim"} of the encoder that made them.
+        tokens: Each caption as `word/POS` tokens, "" where its source gives none; empty if no source does.
     """
 
     captions: list[str]
@@ -25,6 +29,7 @@ class TextTable:
     offsets: Int64
     spans: Int64
     encoder: dict[str, Any]
+    tokens: Sequence[str] = ()
 
     def words_of(self, caption_id: int) -> Float32:
         """(S, E) states of one caption's word pieces."""
@@ -33,6 +38,10 @@ class TextTable:
     def spans_of(self, caption_id: int) -> Int64:
         """(S, 2) first character of each of them, and the one behind its last."""
         return self.spans[self.offsets[caption_id] : self.offsets[caption_id + 1]]
+
+    def tokens_of(self, caption_id: int) -> str:
+        """`word/POS` tokens of one caption; "" where its source gives none."""
+        return self.tokens[caption_id] if self.tokens else ""
 
 
 def write_text(folder: Path, table: TextTable) -> None:
@@ -43,6 +52,11 @@ def write_text(folder: Path, table: TextTable) -> None:
     np.save(folder / "words.npy", table.words.astype("<f4"), allow_pickle=False)
     np.save(folder / "offsets.npy", table.offsets.astype("<i8"), allow_pickle=False)
     np.save(folder / "spans.npy", table.spans.astype("<i8"), allow_pickle=False)
+    tokens = folder / TOKENS
+    if any(table.tokens):
+        write_json(tokens, list(table.tokens))
+    else:
+        tokens.unlink(missing_ok=True)
     seal(folder, "text", encoder=table.encoder)
 
 
@@ -56,4 +70,5 @@ def read_text(folder: Path) -> TextTable:
         offsets=np.load(folder / "offsets.npy", allow_pickle=False),
         spans=np.load(folder / "spans.npy", allow_pickle=False),
         encoder=encoder,
+        tokens=read_json(folder / TOKENS) if (folder / TOKENS).is_file() else (),
     )

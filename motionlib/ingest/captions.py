@@ -1,7 +1,8 @@
 """Captions beside motion files: HumanML3D text files, and tables as CSV or JSON lines.
 
 Source of the text format: HumanML3D (Guo et al., CVPR 2022), `texts/*.txt`: `caption#tokens#from#to`, seconds, 0 and 0
-for the whole clip, sometimes `nan`. A broken line is reported with its file and line; it never stops the others.
+for the whole clip, sometimes `nan`; tokens are `word/POS` with blanks between, verbs and nouns as lemmas. A broken line
+is reported with its file and line; it never stops the others.
 """
 
 import csv
@@ -14,7 +15,20 @@ from dataclasses import dataclass
 
 from motionlib.artifacts import Caption
 
-COLUMNS = ("file", "text", "from_s", "to_s", "source", "subject", "action", "style", "split", "licence", "fps")
+COLUMNS = (
+    "file",
+    "text",
+    "from_s",
+    "to_s",
+    "source",
+    "subject",
+    "action",
+    "style",
+    "split",
+    "licence",
+    "fps",
+    "tokens",
+)
 SPLITS = ("", "train", "val", "test")
 
 
@@ -107,7 +121,7 @@ def _row_label(row: Mapping[str, object]) -> Label:
     if split not in SPLITS:
         raise ValueError(f"split {split!r} is none of train, val, test")
     start, end = _span(_field(row, "from_s") or "0", _field(row, "to_s") or "0")
-    caption = Caption(text, start, end, _field(row, "source"), split)
+    caption = Caption(text, start, end, _field(row, "source"), split, _tokens(_field(row, "tokens")))
     licence = _field(row, "licence") or _field(row, "license")
     return Label(
         captions=(caption,) if text or split else (),  # without words it still names the split
@@ -126,7 +140,12 @@ def _humanml3d_caption(parts: list[str]) -> Caption:
     if not text:
         raise ValueError("the caption is empty")
     start, end = _span(parts[2], parts[3]) if len(parts) == 4 else (0.0, 0.0)
-    return Caption(text, start, end, "text")
+    return Caption(text, start, end, "text", tokens=_tokens(parts[1]) if len(parts) == 4 else "")
+
+
+def _tokens(text: str) -> str:
+    """`word/POS` tokens with single blanks between, those without a word or a class left out."""
+    return " ".join(token for token in text.split() if all(token.rpartition("/")[::2]))
 
 
 def _rate(text: str) -> float | None:

@@ -38,7 +38,7 @@ def action_words(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({FORMS[word] for text in texts for word in _WORD.findall(text.lower()) if word in FORMS}))
 
 
-def _forms(verb: str) -> set[str]:
+def forms_of(verb: str) -> set[str]:
     """walk, walks, walked, walking; also carry, carries, carried, and hop, hopped, hopping."""
     forms = {verb, verb + "s", verb + "ed", verb + "ing"}
     if verb.endswith("e"):
@@ -52,4 +52,4 @@ def _forms(verb: str) -> set[str]:
     return forms
 
 
-FORMS = {form: verb for verb in dict.fromkeys(VERBS) for form in sorted(_forms(verb))} | IRREGULAR
+FORMS = {form: verb for verb in dict.fromkeys(VERBS) for form in sorted(forms_of(verb))} | IRREGULAR

@@ -30,12 +30,13 @@ _SIDED = re.compile(
 
 
 class Span(NamedTuple):
-    """A caption of the rows [start, end) of a clip."""
+    """A caption of the rows [start, end) of a clip; `tokens` as in `Caption`."""
 
     start: int
     end: int
     caption: str
     source: str
+    tokens: str = ""
 
 
 class Spans(NamedTuple):
@@ -55,6 +56,19 @@ def mirrored_text(text: str) -> str:
     return _SIDED.sub(_opposite, text)
 
 
+def mirrored_tokens(tokens: str) -> str:
+    """`word/POS` tokens of the mirrored sentence; "" where it has another number of words."""
+    words, classes = [], []
+    for token in tokens.split():
+        word, _, kind = token.rpartition("/")
+        words.append(word)
+        classes.append(kind)
+    mirrored = mirrored_text(" ".join(words)).split()
+    if len(mirrored) != len(words):
+        return ""
+    return " ".join(f"{word}/{kind}" for word, kind in zip(mirrored, classes, strict=True))
+
+
 def _opposite(match: re.Match[str]) -> str:
     word = match[0]
     other = _OPPOSITE[word.lower()]
@@ -68,7 +82,7 @@ def spans(captions: Sequence[Caption], rows: int, fps: float, split: str, min_fr
     equal pieces (at most MOST_PIECES, evenly spread, each with the caption), otherwise to its middle. Equal captions of
     one span count once.
     """
-    kept: dict[Span, None] = {}
+    kept: dict[Span, str] = {}
     left_out = {"empty": 0, "outside": 0, "short": 0}
     for caption in captions:
         text = cleaned(caption.text)
@@ -80,8 +94,9 @@ def spans(captions: Sequence[Caption], rows: int, fps: float, split: str, min_fr
             left_out[reason] += 1
             continue
         for first, last in _pieces(start, end, max_frames, split == "train"):
-            kept[Span(first, last, text, caption.source)] = None
-    return Spans(list(kept), left_out)
+            span = Span(first, last, text, caption.source)
+            kept[span] = kept.get(span) or caption.tokens
+    return Spans([span._replace(tokens=tokens) for span, tokens in kept.items()], left_out)
 
 
 def _pieces(start: int, end: int, longest: int, several: bool) -> list[tuple[int, int]]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from motionlib.artifacts import ClipInfo, FeatureClip, Item
 from motionlib.artifacts.feature_shards import Extent, FeatureShardWriter, TakeRecord
-from motionlib.normalize.captions import Span, mirrored_text, spans
+from motionlib.normalize.captions import Span, mirrored_text, mirrored_tokens, spans
 from motionlib.normalize.convert import Converted, Float32, FloatArray
 from motionlib.normalize.statistics import Moments, merge, moments
 from motionlib.params import Normalize
@@ -90,5 +90,6 @@ class ShardFiller:
         counts.update({"mirrored" if mirror else "clips": 1, "items": len(found)})
         counts.update({} if mirror else {"rows": len(features)})
         for span in found:
-            text = mirrored_text(span.caption) if mirror else span.caption
-            self._writer.items.append(Item(clip_id, span.start, span.end, text, 0, split, span.source))
+            told = (span.caption, span.tokens)
+            text, tokens = (mirrored_text(told[0]), mirrored_tokens(told[1])) if mirror else told
+            self._writer.items.append(Item(clip_id, span.start, span.end, text, 0, split, span.source, tokens))

@@ -1,12 +1,13 @@
 """Stage `encode_text` in an empty folder."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
-from motionlib.artifacts import FeatureClip, Item, read_text, write_features
+from motionlib.artifacts import FeatureClip, Item, read_features, read_text, write_features
 from stages import encode_text
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +35,25 @@ def test_every_caption_is_embedded_once(folder):
     assert [len(table.words_of(i)) for i in (0, 1)] == [3, 1]
     assert table.encoder["spec"] == "hash:32"
     assert table.encoder["max_tokens"] == 8
+
+
+def test_tokens_of_captions_lie_beside_them_where_a_source_gives_any(folder):
+    features = read_features(folder / "data/features")
+    clips = [(clip, features.of(clip)) for clip in features.clips]
+    items = [
+        replace(item, tokens="a/DET person/NOUN walk/VERB" if i == 2 else "") for i, item in enumerate(features.items)
+    ]
+    one = np.ones(263, np.float32)
+    write_features(folder / "data/features", clips, items, mean=one, std=one, fps=20.0, mode="compat")
+    encode_text.main()
+    table = read_text(folder / "data/text")
+    assert [table.tokens_of(i) for i in (0, 1)] == ["a/DET person/NOUN walk/VERB", ""]
+
+
+def test_captions_without_tokens_have_none(folder):
+    encode_text.main()
+    assert not (folder / "data/text/tokens.json").exists()
+    assert read_text(folder / "data/text").tokens_of(1) == ""
 
 
 def test_a_second_run_writes_the_same_bytes(folder):

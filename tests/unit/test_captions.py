@@ -17,6 +17,18 @@ def test_humanml3d_lines_give_text_and_span():
     assert label.captions == (Caption("a man walks.", 0, 0, "text"), Caption("he turns left", 1.5, 4.25, "text"))
 
 
+def test_tokens_of_a_humanml3d_line_and_of_a_table_are_kept_as_they_are_given():
+    (caption,) = read_text(b"He turns left!#he/PRON turn/VERB  left/ADV !/ /PUNCT x#0.0#0.0\n", "x.txt")[0].captions
+    assert caption.tokens == "he/PRON turn/VERB left/ADV"
+    table = read_table(b"file,text,tokens\na.bvh,a man walks,a/DET man/NOUN walk/VERB\n", "t.csv")
+    assert table.labels["a.bvh"].captions[0].tokens == "a/DET man/NOUN walk/VERB"
+
+
+def test_a_sentence_with_and_without_tokens_is_one_caption():
+    told = Caption("a man walks", tokens="a/DET man/NOUN walk/VERB")
+    assert (Label((told,)) + Label((Caption("a man walks"),))).captions == (told,)
+
+
 def test_nan_in_a_humanml3d_line_means_the_whole_clip():
     label, problems = read_text(b"a man walks#a/DET#nan#nan\n", "x.txt")
     assert problems == ()

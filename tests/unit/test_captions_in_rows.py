@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from motionlib.artifacts import Caption
-from motionlib.normalize.captions import MOST_PIECES, Span, cleaned, mirrored_text, spans
+from motionlib.normalize.captions import MOST_PIECES, Span, cleaned, mirrored_text, mirrored_tokens, spans
 
 FPS, LEAST, MOST = 20.0, 24, 196
 
@@ -37,6 +37,20 @@ def test_sides_are_exchanged_as_words(said, mirrored):
 def test_mirroring_a_sentence_twice_gives_it_back(words):
     sentence = " ".join(words)
     assert mirrored_text(mirrored_text(sentence)) == sentence
+
+
+def test_tokens_are_mirrored_word_by_word_and_given_up_where_words_become_fewer():
+    assert mirrored_tokens("turn/VERB left/ADV then/ADV right/ADV away/ADV") == (
+        "turn/VERB right/ADV then/ADV right/ADV away/ADV"
+    )
+    assert mirrored_tokens("walk/VERB counter/NOUN clockwise/ADV") == ""
+    assert mirrored_tokens("") == ""
+
+
+def test_a_span_takes_the_tokens_of_whichever_caption_gives_them():
+    given, bare = Caption("Walks", tokens="walk/VERB"), Caption("walks ")
+    for captions in ([given, bare], [bare, given]):
+        assert of(captions, 100).kept == [Span(0, 100, "walks", "", "walk/VERB")]
 
 
 def test_captions_are_lower_case_with_single_blanks():
