@@ -1,4 +1,4 @@
-"""Numbers out of a pickle without running it: an unpickler that knows arrays, sparse matrices and chumpy's shells.
+"""Numbers out of a pickle without running it: arrays, sparse matrices and chumpy's shells, as `opcodes` builds them.
 
 Nothing of NumPy, SciPy or chumpy is called with what a pickle says. Each known name stands for a shell of ours that
 only keeps its state; arrays are made afterwards, from bytes that are there. Everything else is refused by name.
@@ -6,33 +6,16 @@ only keeps its state; arrays are made afterwards, from bytes that are there. Eve
 
 import io
 import math
-import pickle
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from motionlib.ingest.opcodes import RefusedPickleError, Shell, load_next
+
 MAX_DEPTH = 16  # of shells within shells: chumpy's Select of a Ch of an array is 3
 MAX_ENTRIES = 1 << 31  # of one matrix made dense
 NUMBERS = "biuf"
-
-
-class RefusedPickleError(ValueError):
-    """A pickle that names something unknown, or holds what makes no array."""
-
-
-class Shell:
-    """Stands for an object of a known class: keeps arguments and state, and does nothing."""
-
-    args: tuple[Any, ...] = ()
-    state: Any = None
-
-    def __init__(self, *args: Any) -> None:
-        self.args = args
-
-    def __setstate__(self, state: Any) -> None:
-        self.state = state
 
 
 class Array(Shell):
@@ -84,7 +67,7 @@ def _buffer(data: Any, kind: Any, shape: Any, order: Any = "C") -> Array:
     return array
 
 
-_KNOWN: dict[tuple[str, str], Callable[..., Any]] = {
+_KNOWN: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): Array,
     ("numpy", "dtype"): Type,
     ("copyreg", "_reconstructor"): _reconstruct,
@@ -103,18 +86,7 @@ for _scipy in ("scipy.sparse", "scipy.sparse.csc", "scipy.sparse._csc"):
 for _scipy in ("scipy.sparse", "scipy.sparse.csr", "scipy.sparse._csr"):
     _KNOWN[_scipy, "csr_matrix"] = SparseRows
 for _python in ("builtins", "__builtin__"):
-    _KNOWN |= {(_python, "object"): Shell, (_python, "set"): set, (_python, "frozenset"): frozenset}
-    _KNOWN |= {(_python, "slice"): slice}
-
-
-class _Unpickler(pickle.Unpickler):
-    """Knows the names of _KNOWN and no other."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        try:
-            return _KNOWN[module, name]
-        except KeyError:
-            raise RefusedPickleError(f"it asks for {module[:80]}.{name[:80]}, which is not allowed") from None
+    _KNOWN |= {(_python, name): Shell for name in ("object", "set", "frozenset", "slice")}
 
 
 def load(data: bytes) -> Any:
@@ -123,14 +95,7 @@ def load(data: bytes) -> Any:
     Raises:
         RefusedPickleError: If it names what is not known, is broken, or asks for too much.
     """
-    try:
-        return _Unpickler(io.BytesIO(data), encoding="latin1").load()
-    except RefusedPickleError:
-        raise
-    except (MemoryError, RecursionError, OverflowError) as error:
-        raise RefusedPickleError(f"it asks for more than is allowed ({type(error).__name__})") from None
-    except Exception as error:  # a broken pickle raises whatever it likes
-        raise RefusedPickleError(f"not a readable pickle: {type(error).__name__}: {str(error)[:200]}") from None
+    return load_next(io.BytesIO(data), _KNOWN)
 
 
 def array_of(value: Any, depth: int = 0) -> NDArray[Any]:
