@@ -57,7 +57,8 @@ def main() -> None:
     arguments = parser.parse_args()
     features, text = read_features(Path("data/features")), read_text(Path("data/text"))
     print("evaluator | share | training clips | seed | top 1, % | times chance | top 3, %")
-    for name in arguments.names or params.load().evaluators:
+    entries = params.load().evaluators
+    for name in arguments.names or [name for name, entry in entries.items() if entry.train]:
         for share in SHARES:
             for seed in range(arguments.seeds):
                 found = measure(name, share, seed, features, text)

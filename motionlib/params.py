@@ -145,11 +145,16 @@ class Train(Section):
 
 
 class EvaluatorEntry(Section):
-    """One evaluator that `train_evaluator@<name>` trains."""
+    """One evaluator that `train_evaluator@<name>` trains, or takes as it is given."""
 
     kind: str = Field(description="a key of EVALUATORS")
     model: dict[str, Any] = Field(description="settings of that kind, checked by its own Config")
-    train: Train
+    train: Train | None = Field(default=None, description="left out where the kind is given, not trained")
+
+    @property
+    def seed(self) -> int:
+        """Of its training; 0 where there is none."""
+        return self.train.seed if self.train else 0
 
 
 class TokenizerEntry(Section):

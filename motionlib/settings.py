@@ -31,6 +31,7 @@ def check(config: params.Params) -> None:
     _text(lambda: encoder(config.text.encoder, config.text.max_tokens))
     for name, evaluator in config.evaluators.items():
         _settings(f"evaluators.{name}", EVALUATORS, evaluator.kind, evaluator.model)
+        _trained(f"evaluators.{name}.train", evaluator, EVALUATORS[evaluator.kind].given)
     _named("evaluate.evaluator", config.evaluate.evaluator, config.evaluators)
     for name, tokenizer in config.tokenizers.items():
         _settings(f"tokenizers.{name}", TOKENIZERS, tokenizer.kind, tokenizer.model)
@@ -48,6 +49,12 @@ def _settings(place: str, registry: Mapping[str, Any], kind: str, settings: Mapp
     if kind not in registry:
         raise BadSettingsError(f"{place}.kind: unknown kind {kind!r}; known: {sorted(registry)}")
     _fits(f"{place}.model", registry[kind].Config.model_validate, settings)
+
+
+def _trained(place: str, evaluator: params.EvaluatorEntry, given: bool) -> None:
+    if given == (evaluator.train is not None):
+        why = "is given, not trained: leave it out" if given else "is trained, so it is needed"
+        raise BadSettingsError(f"{place}: a {evaluator.kind!r} {why}")
 
 
 def _fits(place: str, validate: Callable[[Any], object], settings: Mapping[str, Any]) -> None:

@@ -16,11 +16,11 @@ MODELS, REPORTS = Path("models/evaluators"), Path("reports/train_evaluator")
 
 
 def main(name: str) -> None:
-    """Train `evaluators.<name>` of params.yaml, and score real motion with it before any model is scored."""
+    """Train or take `evaluators.<name>` of params.yaml, and score real motion with it before any model is scored."""
     settings, stage = params.load(), f"train_evaluator@{name}"
     config, protocol = settings.evaluators[name], Protocol.of(settings.evaluate)
     features, text = read_features(FEATURES), read_text(TEXT)
-    training.deterministic(config.train.seed, threads=1)  # GRU steps are too small to share
+    training.deterministic(config.seed, threads=1)  # GRU steps are too small to share
     sizes = features.mean, features.std, text.encoder["dim"], features.mode
     model = evaluators.make(config.kind, config.model, *sizes)
     model = model.to("cuda" if torch.cuda.is_available() else "cpu")
@@ -33,7 +33,8 @@ def main(name: str) -> None:
         found = anchors.anchors(model, features, text, protocol)
         evaluators.save(MODELS / name, model, text.encoder)
         numbers = {"evaluator": model.id, "kind": config.kind, "anchors": found, "history": history.numbers()}
-        pictures = {"curves.png": training.curves_png(history, stage), "retrieval.png": anchors.picture(found)}
+        curves = {"curves.png": training.curves_png(history, stage)} if history.training else {}
+        pictures = {"retrieval.png": anchors.picture(found), **curves}
         write_report(REPORTS / name, Report(numbers, pictures))
         log.metrics(anchors.headline(found), history.steps)
         log.artifacts(REPORTS / name)

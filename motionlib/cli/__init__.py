@@ -10,6 +10,7 @@ from motionlib.cli.captions import caption
 from motionlib.cli.codebook import codebook, search
 from motionlib.cli.common import Door
 from motionlib.cli.deliveries import check, fetch
+from motionlib.cli.evaluator import evaluator
 from motionlib.cli.features import features, recover
 from motionlib.cli.generation import edit, generate
 from motionlib.cli.leaderboard import leaderboard
@@ -42,6 +43,7 @@ COMMANDS = (
     leaderboard,
     fetch,
     smpl,
+    evaluator,
     board,
     params,
 )

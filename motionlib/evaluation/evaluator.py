@@ -7,15 +7,16 @@ import hashlib
 import json
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from motionlib.artifacts import Float32, TextTable
-from motionlib.artifacts.modes import COMPAT
+from motionlib.artifacts.modes import COMPAT, mode_of
 from motionlib.evaluation.networks import UNIT
 from motionlib.normalize.layout import CONTACTS, RIC
 from motionlib.params import Section
@@ -62,6 +63,14 @@ class PairBatch(NamedTuple):
     ids: tuple[str, ...]
 
 
+class TextInputs(NamedTuple):
+    """Captions as an evaluator reads them: `words` (B, S, text_dim), their number `tokens` (B,), `tags` or None."""
+
+    words: Tensor
+    tokens: Tensor
+    tags: Tensor | None = None
+
+
 class Evaluator(nn.Module):
     """An evaluator; it holds its own statistics, so it takes raw features. A kind adds its networks and its loss.
 
@@ -72,9 +81,12 @@ class Evaluator(nn.Module):
 
     Attributes:
         seen: Leading features that it looks at. mode: Of the features, `compat` or `exact`.
+        given: Whether it comes with weights and word vectors, so that nothing is trained and data/text gives its
+            captions alone.
     """
 
-    Config: ClassVar[type[EvaluatorConfig]]
+    Config: ClassVar[type[Section]]
+    given: ClassVar[bool] = False
     config: EvaluatorConfig
     mode: str = COMPAT
     mean: Tensor
@@ -89,6 +101,31 @@ class Evaluator(nn.Module):
         self.register_buffer("mean", torch.from_numpy(np.array(mean, dtype=np.float32)))
         self.register_buffer("std", torch.from_numpy(weighted))
         self.seen = RIC.stop if config.features == "essential" else self.features - (CONTACTS.stop - CONTACTS.start)
+
+    @classmethod
+    def begin(cls, settings: Mapping[str, Any], mean: Float32, std: Float32, text_dim: int) -> "Evaluator":
+        """As params.yaml describes it, with random weights; of a given one, with its own."""
+        return cls.rebuilt(settings, mean, std, text_dim)
+
+    @classmethod
+    @abstractmethod
+    def rebuilt(cls, config: Mapping[str, Any], mean: Float32, std: Float32, text_dim: int) -> "Evaluator":
+        """As its `config` describes it, with random weights."""
+
+    @classmethod
+    def read(cls, place: object, weights: Mapping[str, NDArray[Any]], card: Mapping[str, Any]) -> Self:
+        """From what was written of it, in eval mode.
+
+        Raises:
+            ValueError: Naming the place, if the weights are not those that the card's id names.
+        """
+        with torch.random.fork_rng(devices=[]):  # the random start, soon overwritten, shall not disturb other draws
+            model = cls.rebuilt(card["config"], weights["mean"], weights["std"], card["text_dim"])
+        model.mode = mode_of(card)
+        model.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+        if not isinstance(model, cls) or model.id != card["id"]:
+            raise ValueError(f"{place}: weights are not those of evaluator {card['id']}")
+        return model.eval()
 
     @property
     def id(self) -> str:
@@ -147,10 +184,15 @@ class Evaluator(nn.Module):
         """Embeddings of captions of data/text, by caption_id: -> (N, E), in the order given."""
         embeddings = np.zeros((len(rows), self.config.embedding), dtype=np.float32)
         for start in range(0, len(rows), EMBED_BATCH):
-            words, tokens = text_inputs(table, rows[start : start + EMBED_BATCH], self.config.sentence)
-            embedded = self.forward_text(words.to(self.mean.device), tokens.to(self.mean.device))
+            read = self.text_inputs(table, rows[start : start + EMBED_BATCH])
+            words, tokens = read.words.to(self.mean.device), read.tokens.to(self.mean.device)
+            embedded = self.forward_text(words, tokens, None if read.tags is None else read.tags.to(self.mean.device))
             embeddings[start : start + EMBED_BATCH] = embedded.cpu().numpy()
         return embeddings
+
+    def text_inputs(self, table: TextTable, rows: Sequence[int]) -> TextInputs:
+        """What it reads of captions of data/text, by caption_id: their word states."""
+        return TextInputs(*text_inputs(table, rows, self.config.sentence))
 
 
 def pad(motions: Sequence[Float32]) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,8 @@ positive (published: about one step in 31); every mismatched pair of a batch can
 the contrastive one of CLIP (Radford et al., arXiv:2103.00020), which is much better on small data.
 """
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
@@ -16,6 +17,7 @@ from motionlib.artifacts import Float32
 from motionlib.evaluation.evaluator import Evaluator, EvaluatorConfig, PairBatch
 from motionlib.evaluation.losses import contrastive, margin_negative, margin_positive
 from motionlib.evaluation.networks import UNIT, MotionEncoder, MovementEncoder, TextEncoder
+from motionlib.params import Section
 from motionlib.training import Loss
 
 
@@ -38,7 +40,7 @@ class GuoConfig(EvaluatorConfig):
 class Guo(Evaluator):
     """Guo-type evaluator: motion (B, T, D) and words (B, S, text_dim) -> (B, E) each."""
 
-    Config: ClassVar[type[EvaluatorConfig]] = GuoConfig
+    Config: ClassVar[type[Section]] = GuoConfig
     config: GuoConfig
 
     def __init__(self, config: GuoConfig, mean: Float32, std: Float32, text_dim: int) -> None:
@@ -53,6 +55,11 @@ class Guo(Evaluator):
         if not self.movement.out_net.weight.requires_grad:
             self.movement.eval()
         return self
+
+    @classmethod
+    def rebuilt(cls, config: Mapping[str, Any], mean: Float32, std: Float32, text_dim: int) -> "Guo":
+        """As its settings describe it, with random weights."""
+        return cls(GuoConfig.model_validate(dict(config)), mean, std, text_dim)
 
     def forward_motion(self, motion: Tensor, frames: Tensor) -> Tensor:
         """(B, T, D) raw features with (B,) frames -> (B, E)."""

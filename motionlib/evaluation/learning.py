@@ -51,16 +51,19 @@ class MovementAutoEncoder(nn.Module):
 
 
 def learn(
-    model: Evaluator, features: FeatureSet, text: TextTable, train: Train, log: Log, checkpoints: Path | None
+    model: Evaluator, features: FeatureSet, text: TextTable, train: Train | None, log: Log, checkpoints: Path | None
 ) -> History:
     """Train an evaluator in place: pre-training if its settings ask for it, then motion and text together.
 
-    The weights with the lowest validation loss are kept, where there are at least 8 motions to validate on.
+    The weights with the lowest validation loss are kept, where there are at least 8 motions to validate on. Without
+    `train` nothing is done: the evaluator is a given one.
 
     Raises:
         BadArtifactError: If there is no captioned motion in train.
         FloatingPointError: If the loss is not finite.
     """
+    if train is None:
+        return History(total=0)
     if isinstance(model, Guo) and model.config.pretrain_steps:
         pretrain(model, features, train, log, checkpoints)
     pairs = read_pairs(features, "train", mirror=True)

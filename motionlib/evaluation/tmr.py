@@ -6,7 +6,8 @@ Departures: no variational decoder and none of its losses, so that training take
 four at a time; captions are alike by the spans that they describe, and by their mean word states.
 """
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
@@ -16,6 +17,7 @@ from motionlib.artifacts import Float32
 from motionlib.evaluation.evaluator import Evaluator, EvaluatorConfig, PairBatch
 from motionlib.evaluation.losses import contrastive
 from motionlib.evaluation.networks import UNIT
+from motionlib.params import Section
 from motionlib.training import Loss
 
 LONGEST_WAVE = 10_000.0  # of the positions' sines (Vaswani et al., arXiv:1706.03762, section 3.5)
@@ -61,13 +63,18 @@ class SequenceTransformer(nn.Module):
 class TMR(Evaluator):
     """TMR-type evaluator: motion (B, T, D) and words (B, S, text_dim) -> (B, E) each, of length 1."""
 
-    Config: ClassVar[type[EvaluatorConfig]] = TMRConfig
+    Config: ClassVar[type[Section]] = TMRConfig
     config: TMRConfig
 
     def __init__(self, config: TMRConfig, mean: Float32, std: Float32, text_dim: int) -> None:
         super().__init__(config, mean, std, text_dim)
         self.motion = SequenceTransformer(UNIT * self.seen, config)
         self.text = SequenceTransformer(text_dim, config)
+
+    @classmethod
+    def rebuilt(cls, config: Mapping[str, Any], mean: Float32, std: Float32, text_dim: int) -> "TMR":
+        """As its settings describe it, with random weights."""
+        return cls(TMRConfig.model_validate(dict(config)), mean, std, text_dim)
 
     def forward_motion(self, motion: Tensor, frames: Tensor) -> Tensor:
         """(B, T, D) raw features with (B,) frames, at least 4 -> (B, E)."""

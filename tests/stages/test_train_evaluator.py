@@ -2,9 +2,11 @@
 
 import pytest
 from evaluation_inputs import EVALUATOR, outputs, write_inputs
+from published_files import write_published
 
 from motionlib.artifacts import BadArtifactError, read_report
 from motionlib.evaluation import evaluators, guo
+from motionlib.evaluation.published_files import convert
 from stages import train_evaluator
 
 
@@ -70,6 +72,18 @@ def test_movements_can_be_learned_before_and_kept(folder):
     )  # fmt: skip
     train_evaluator.main("guo")
     assert read_report(folder / "reports/train_evaluator/guo")["history"]["validation"] == []  # 5 motions are too few
+
+
+def test_a_published_one_is_taken_as_it_is_and_measured_on_real_motion(folder):
+    known = convert(**write_published(folder / "files"), target=folder / "published").id
+    entry = {"kind": "published", "model": {"folder": "published", "id": known}}
+    write_inputs(folder, evaluators={"guo": entry})
+    train_evaluator.main("guo")
+    report = read_report(folder / "reports/train_evaluator/guo")
+
+    assert report["evaluator"] == evaluators.load(folder / "models/evaluators/guo").id == known
+    assert report["history"]["training"] == []
+    assert report["anchors"]["n"] == 10
 
 
 def test_without_captions_it_says_so(folder):
