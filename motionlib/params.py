@@ -228,6 +228,14 @@ class Evaluate(Section):
     seed: NonNegativeInt
 
 
+class ComparePriors(Section):
+    """Parameters of the `compare_priors` stage."""
+
+    prompts: tuple[str, ...] = Field(min_length=1, description="sentences that every prior is given")
+    seconds: PositiveFloat = Field(le=600, description="length of each motion")
+    seed: NonNegativeInt
+
+
 class BundleChoice(Section):
     """Parameters of the `bundle` stage."""
 
@@ -281,6 +289,7 @@ class Params(Section):
     off_distribution: OffDistribution = OffDistribution()
     priors: dict[str, PriorEntry]
     evaluate: Evaluate
+    compare_priors: ComparePriors
     bundle: BundleChoice
     promote: Promote
 

@@ -36,6 +36,7 @@ STAGES = [
     "compare_tokenizers",
     "train_prior@gpt",
     "evaluate@gpt",
+    "compare_priors",
     "bundle",
 ]
 TOKENIZER_AND_AFTER = set(STAGES[5:])
