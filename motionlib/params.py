@@ -4,6 +4,7 @@ The settings of one kind of model (`tokenizers.<name>.model`) are a `Config` bes
 `motionlib.settings.check` holds them against the registries, so that a typo stops before the first stage.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -299,6 +300,15 @@ class Params(Section):
         if unknown:
             raise ValueError(f"off_distribution.hold_out names {', '.join(unknown)}; known: {sorted(self.tokenizers)}")
         return self
+
+
+def apart_from_seeds(entries: Mapping[str, PriorEntry]) -> dict[str, PriorEntry]:
+    """Of entries that differ in the seed of their training only, the first by name."""
+    first: dict[str, tuple[str, PriorEntry]] = {}
+    for name, entry in sorted(entries.items()):
+        seedless = entry.model_copy(update={"train": entry.train.model_copy(update={"seed": 0})})
+        first.setdefault(seedless.model_dump_json(), (name, entry))
+    return dict(first.values())
 
 
 def load(path: Path = Path("params.yaml")) -> Params:

@@ -25,7 +25,7 @@ def main() -> None:
         log.dataset("features", FEATURES)
         told = beside.nearest(config.prompts, encoder, features, table)
         shown = [beside.Shown(beside.NEAREST, one.prompt, one.rows) for one in told]
-        for name, entry in sorted(settings.priors.items()):
+        for name, entry in params.apart_from_seeds(settings.priors).items():
             prior = priors.load(PRIORS / name, table.encoder, features.mode)
             tokenizer = tokenizers.load(TOKENIZERS / entry.tokenizer, mode=features.mode)
             model = MotionModel(tokenizer, prior, encoder, entry.sampling)

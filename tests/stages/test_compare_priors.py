@@ -9,6 +9,7 @@ from evaluation_inputs import outputs, write_inputs
 from motionlib import priors, text, tokenizers
 from motionlib.artifacts import read_features, read_report
 from motionlib.export.player import unpack
+from motionlib.params import PriorEntry, apart_from_seeds
 from stages import compare_priors
 
 PROMPTS = ["a person jumps", "somebody walks in a circle"]
@@ -73,3 +74,10 @@ def test_a_second_run_gives_the_same_bytes(folder, monkeypatch):
     before = outputs(folder)
     compare_priors.main()
     assert outputs(folder) == before
+
+
+def test_of_trainings_that_differ_in_their_seed_one_is_shown():
+    asked = {name: PriorEntry.model_validate(entry("gpt")) for name in ("b_s2", "b")}
+    asked["b_s2"] = asked["b_s2"].model_copy(update={"train": asked["b"].train.model_copy(update={"seed": 9})})
+    asked["other"] = asked["b"].model_copy(update={"kind": "masked"})
+    assert list(apart_from_seeds(asked)) == ["b", "other"]
