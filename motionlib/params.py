@@ -227,6 +227,15 @@ class Evaluate(Section):
     resamples: PositiveInt = Field(description="bootstrap resamples of an interval")
     batch: PositiveInt = Field(description="pool of a retrieval; 32 as published")
     seed: NonNegativeInt
+    captioner: str = Field(
+        default="",
+        description="bundle whose prior tells generated motion in words again; empty: a prior that can tells its own",
+    )
+    bert_model: str = Field(
+        default="", description="folder of a BERT-type model, by which captions are compared too; empty: left out"
+    )
+    bert_layer: NonNegativeInt = Field(default=0, description="hidden layer compared: 17 of roberta-large; 0: the last")
+    bert_idf: bool = Field(default=False, description="rare word pieces count more, as in TM2T's tables")
 
 
 class ComparePriors(Section):

@@ -9,6 +9,7 @@ from motionlib.artifacts import Report, read_features, read_text, write_report
 from motionlib.evaluation import evaluators, judged
 from motionlib.evaluation.scores import Protocol
 from motionlib.export import player
+from motionlib.promotion import cycles
 from motionlib.promotion.model import MotionModel
 
 FEATURES, TEXT, EVALUATORS = Path("data/features"), Path("data/text"), Path("models/evaluators")
@@ -30,8 +31,9 @@ def main(name: str) -> None:
     with tracking.run(f"evaluate@{name}", settings.evaluate.model_dump()) as log:
         log.dataset("features", FEATURES)
         found = judged.judged(
-            judges, settings.evaluate.evaluator, features, table, model.reconstruct, model.rows, protocol
-        )
+            judges, settings.evaluate.evaluator, features, table, model.reconstruct, model.rows, protocol,
+            cycles.of(settings.evaluate, model),
+        )  # fmt: skip
         numbers = {"prior": name, "tokenizer": entry.tokenizer, "per_clip": found.per_clip, **found.numbers}
         packed = [player.pack(shown.joints, features.fps, title=shown.title, text=shown.text) for shown in found.shown]
         pictures = {"motions.json": json.dumps(packed, sort_keys=True).encode(), "scores.png": judged.picture(numbers)}

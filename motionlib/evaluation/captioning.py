@@ -5,9 +5,13 @@ numbers to the last digit. Its tokens are those between spaces: no other tokenis
 words as written (`raw`) and lemmas without punctuation (`lemmatised`): every score says which.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+Float64 = NDArray[np.float64]
 Convention = Literal["raw", "lemmatised"]
 MOST_REFERENCES = 3  # TM2T keeps three captions of a clip and repeats the first where there are fewer
 
@@ -20,12 +24,14 @@ class Captioning(NamedTuple):
         rouge_l: F with beta 1.2 over the references, in 0..1, averaged.
         cider: CIDEr-D, in 0..10, averaged; its word weights come from these references.
         convention: What was compared.
+        each: Scores of single clips (N,) by name, as far as they mean something alone: `rouge_l`, `cider`.
     """
 
     bleu: tuple[float, float, float, float]
     rouge_l: float
     cider: float
     convention: Convention
+    each: Mapping[str, Float64]
 
 
 def captioning(
@@ -51,10 +57,11 @@ def captioning(
     truth = {clip: list(own) for clip, own in enumerate(references)}
     said = {clip: [caption] for clip, caption in enumerate(captions)}
     bleu, _ = Bleu(4).compute_score(truth, said, verbose=0)
-    rouge, _ = Rouge().compute_score(truth, said)
-    cider, _ = Cider().compute_score(truth, said)
+    rouge, rouges = Rouge().compute_score(truth, said)
+    cider, ciders = Cider().compute_score(truth, said)
     first, second, third, fourth = (float(value) for value in bleu)
-    return Captioning((first, second, third, fourth), float(rouge), float(cider), convention)
+    each = {"rouge_l": np.asarray(rouges, dtype=np.float64), "cider": np.asarray(ciders, dtype=np.float64)}
+    return Captioning((first, second, third, fourth), float(rouge), float(cider), convention, each)
 
 
 def published_references(captions: Sequence[str]) -> list[str]:

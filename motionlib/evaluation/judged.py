@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from motionlib.artifacts import FeatureSet, Float32, TextTable
-from motionlib.evaluation import generated, likeness
+from motionlib.evaluation import cycle, generated, likeness
+from motionlib.evaluation.cycle import Cycle
 from motionlib.evaluation.embedded import Embedded
 from motionlib.evaluation.evaluator import Evaluator
 from motionlib.evaluation.generated import Generate
@@ -49,11 +50,13 @@ def judged(
     reconstruct: Reconstruct,
     generate: Generate,
     protocol: Protocol,
+    again_in_words: Cycle | None = None,
 ) -> Judged:
     """Measure reconstruction and generation on the test split.
 
     Args:
         models: Evaluators by name. leading: Whose scores lead; the others' stand under `others`, never beside them.
+        again_in_words: Who tells the generated motions in words, if anybody does.
 
     Raises:
         BadArtifactError: If there is no test clip, or none with a caption.
@@ -84,6 +87,11 @@ def judged(
     distances = generated.distances(models[leading], test, made.true_length)
     numbers["slices"] = slices(features, features.split("test", mirror=False))
     per_clip = generated.with_distances(kept.per_clip, distances)
+    cycled = cycle.measured(again_in_words, models, leading, test, table, made.true_length, made.real, protocol)
+    numbers["cycle"] = cycled.numbers
+    for name, found in cycled.others.items():
+        numbers["others"][name]["cycle"] = found
+    per_clip = {clip: {**values, **cycled.per_clip.get(clip, {})} for clip, values in per_clip.items()}
     return Judged(numbers, per_clip, _shown(test, table, real, again, generate, fps, protocol))
 
 
@@ -156,6 +164,7 @@ def headline(numbers: Mapping[str, Any]) -> dict[str, float]:
         "generation_r_precision_1": made["r_precision"][0]["mean"],
         "generation_times_chance_aware_1": made["times_chance_aware"][0]["mean"],
         "real_r_precision_1": numbers["real"]["r_precision"][0]["mean"],
+        **({"cycle_distance": told["distance"]["mean"]} if (told := numbers["cycle"].get("generated")) else {}),
     }
 
 

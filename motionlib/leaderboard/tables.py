@@ -91,6 +91,8 @@ PRIORS = (
     Column("coverage, %", "generated.coverage", PERCENT, best="max"),
     Column("Diversity", "generated.diversity"),
     Column("MultiModality", "multimodality"),
+    Column("told text, distance", "cycle.distance", best="min"),
+    Column("told text, CIDEr", "cycle.raw.cider", best="max"),
     Column("sliding feet, %", "generated.physics.skate_ratio", PERCENT, best="min"),
     Column("nats/code", "likelihood.nats_per_code.prior", best="min"),
     Column("of a bigram's", "likelihood.prior_over.bigram", best="min"),
@@ -133,17 +135,22 @@ def prior_boards() -> list[Board]:
     sets = [(run, found) for run in judged for found in _scored(run)]
     groups = _grouped(sets, lambda pair: (pair[0].reads.get("data/features", ""), pair[1]["evaluator"]))
     for (data, evaluator), pairs in groups.items():
-        facts = [(run, _prior_facts(run, found, trained)) for run, found in pairs]
+        captioner = _captioner([run for run, _ in pairs])
+        facts = [(run, _prior_facts(run, found, trained, captioner)) for run, found in pairs]
         real = pairs[0][1]["real"]
+        told = next((_cycle(run, found, "real", captioner) for run, found in pairs if _told_by(run) == captioner), {})
         chance = {"generated": {"r_precision_aware": real.get("chance_aware", [])}}
-        anchors = [_anchor("real motion", PRIORS, {"generated": _real(real)}), _anchor("chance", PRIORS, chance)]
+        anchors = [
+            _anchor("real motion", PRIORS, {"generated": _real(real), "cycle": told}),
+            _anchor("chance", PRIORS, chance),
+        ]
         protocol = {"name": "?", "repeats": "?", "pool": "?"} | dict(pairs[0][0].report.get("protocol", {}))
         note = (
             f"{real.get('n', 0)} held-out motions, evaluator {evaluator[:SHOWN]}, features {data[:SHOWN]}, protocol "
             f"{protocol['name']}, {protocol['repeats']} repeats, pools of {protocol['pool']}, true lengths. Another "
             "evaluator's scores stand in another table and do not compare. KID and FID of real motion are those of its "
             "halves, of half as many motions each."
-        )
+        ) + (f" Told in words by captioner {captioner[:SHOWN]}; what another told is left out." if captioner else "")
         tables.append(_board("Priors", note, PRIORS, (*anchors, *_lines(facts, PRIORS))))
     return tables
 
@@ -181,12 +188,31 @@ def _tokenizer_facts(run: Run, encoded: list[Run], analysed: list[Run]) -> dict[
     }
 
 
-def _prior_facts(run: Run, scored: Mapping[str, Any], trained: list[Run]) -> dict[str, Any]:
+def _told_by(run: Run) -> str:
+    """Id of the captioner that told a run's motions in words; "" if nobody did."""
+    return str(at(run.report, "cycle.captioner") or "")
+
+
+def _captioner(runs: Sequence[Run]) -> str:
+    """The captioner of most runs, the first of several; others' scores do not compare with its."""
+    ids = [told for run in runs if (told := _told_by(run))]
+    return max(ids, key=ids.count, default="")
+
+
+def _cycle(run: Run, scored: Mapping[str, Any], motions: str, captioner: str) -> dict[str, Any]:
+    """What the chosen captioner's words say of a run's motions; distances are those of the evaluator at hand."""
+    if not captioner or _told_by(run) != captioner:
+        return {}
+    return {**(at(run.report, f"cycle.{motions}") or {}), **(at(scored, f"cycle.{motions}") or {})}
+
+
+def _prior_facts(run: Run, scored: Mapping[str, Any], trained: list[Run], captioner: str) -> dict[str, Any]:
     maker = _maker(run, trained)
     report = maker.report if maker else {}
     return {
         "generated": at(scored, "generation.true_length") or {},
         "multimodality": at(scored, "generation.multimodality.multimodality"),
+        "cycle": _cycle(run, scored, "generated", captioner),
         "likelihood": report.get("held_out", {}),
         "parameters": report.get("parameters"),
         "seconds": maker.seconds if maker else None,

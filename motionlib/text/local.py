@@ -18,28 +18,38 @@ from motionlib.text.base import BadEncoderError, Embedded, Encoded, digest_of, j
 DECIDING = (".safetensors", ".json", ".txt", ".model")  # files of a model folder that decide its embeddings
 
 
+def open_model(folder: str, model_class: str, setting: str, otherwise: str = "") -> tuple[Any, Any]:
+    """Tokenizer and model, in eval mode, out of a folder of the user's; nothing is fetched, nothing unpickled.
+
+    Args:
+        model_class: Of transformers. setting: Which place of params.yaml asks for it. otherwise: What else can be done.
+
+    Raises:
+        BadEncoderError: If there are no weights in safetensors, or transformers is not installed.
+    """
+    if not folder or not list(Path(folder).glob("*.safetensors")):
+        raise BadEncoderError(f"{setting} needs a folder with weights in safetensors, got {folder!r}")
+    try:
+        transformers = importlib.import_module("transformers")
+    except ModuleNotFoundError:
+        message = f"{setting} needs transformers: pip install 'transformers>=4.56'{otherwise}"
+        raise BadEncoderError(message) from None
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    load = getattr(transformers, model_class).from_pretrained
+    return tokenizer, load(folder, local_files_only=True, use_safetensors=True).eval()
+
+
 class _LocalEncoder:
     kind: str
     model_class: str
 
     def __init__(self, argument: str, max_tokens: int) -> None:
         self.max_tokens = max_tokens
-        folder = Path(argument)
-        if not argument or not list(folder.glob("*.safetensors")):
-            raise BadEncoderError(
-                f"text.encoder: {self.kind}:<folder> needs a folder with weights in safetensors, got {argument!r}"
-            )
-        try:
-            transformers = importlib.import_module("transformers")
-        except ModuleNotFoundError:
-            raise BadEncoderError(
-                f"text.encoder: {self.kind}:<folder> needs transformers: pip install 'transformers>=4.56'; "
-                "or set text.encoder: minilm"
-            ) from None
-        self._tokenizer: Any = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        load = getattr(transformers, self.model_class).from_pretrained
-        self._model: Any = load(folder, local_files_only=True, use_safetensors=True).eval()
-        self.digest = digest_of({"kind": self.kind, "max_tokens": max_tokens, "files": _digests(folder)})
+        opened = open_model(
+            argument, self.model_class, f"text.encoder: {self.kind}:<folder>", "; or set text.encoder: minilm"
+        )
+        self._tokenizer, self._model = opened
+        self.digest = digest_of({"kind": self.kind, "max_tokens": max_tokens, "files": digests(Path(argument))})
         self.dim = self.encode([""]).sentence.shape[1]
 
     @property
@@ -89,7 +99,7 @@ class T5Text(_LocalEncoder):
         return Embedded(functional.normalize(states.mean(dim=0), dim=0).numpy(), states[:-1].numpy(), spans[:-1])
 
 
-def _digests(folder: Path) -> dict[str, str]:
+def digests(folder: Path) -> dict[str, str]:
     """Sha256 of each deciding file."""
     found = {}
     for path in sorted(folder.iterdir()):

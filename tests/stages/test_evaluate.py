@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+import yaml
 from evaluation_inputs import TMR, outputs, write_inputs
 
 from motionlib import priors, text, tokenizers
@@ -84,6 +85,32 @@ def test_the_page_gets_motions_side_by_side(folder):
     assert [motion["title"] for motion in motions] == titles * 6
     assert all(len({motion["text"] for motion in motions[i : i + 5]}) == 1 for i in range(0, 30, 5))
     assert unpack(motions[0]).shape == (40, 22, 3)
+
+
+def test_without_captioner_the_report_says_that_nothing_is_told_in_words(folder):
+    assert "evaluate.captioner" in read_report(folder / "reports/evaluate/tiny")["cycle"]["left_out"]
+
+
+def test_a_prior_that_tells_motion_has_its_own_words_held_against_the_prompts(folder):
+    """The reciprocal prior writes motion and tells it; its bundle tells those of the other prior."""
+    settings = yaml.safe_load((folder / "params.yaml").read_text())
+    sizes = {"layers": 1, "width": 16, "heads": 2, "hidden": 16, "text_width": 8, "state_width": 16}
+    nmt = PRIOR | {"kind": "nmt", "model": {**sizes, "max_steps": 20, "max_words": 5, "least": 1}}
+    settings["priors"]["teller"] = nmt
+    (folder / "params.yaml").write_text(yaml.safe_dump(settings))
+    tokenizer = tokenizers.load(folder / "models/tokenizers/vq")
+    prior = priors.build("nmt", nmt["model"], tokenizer.shape, 32)
+    prior.prepare((), ["a person walks", "a person jumps"])
+    priors.save(folder / "models/priors/teller", prior, text.describe(text.encoder("hash:32", 8)))
+    evaluate.main("teller")
+    report = read_report(folder / "reports/evaluate/teller")
+    told = report["cycle"]
+
+    assert (told["told_by"], told["cases"]) == ("itself", 12)
+    assert told["generated"]["distance"]["low"] <= told["generated"]["distance"]["mean"]
+    assert {"distance", "nats_per_word", "raw", "lemmatised"} == set(told["real"])
+    assert report["others"]["tmr"]["cycle"]["generated"]["distance"] != told["generated"]["distance"]
+    assert {"cycle_distance", "cycle_cider", "cycle_rouge_l"} <= set(report["per_clip"]["t2m_jump_41/3"])
 
 
 def test_twice_the_same_inputs_are_the_same_bytes(folder):

@@ -130,6 +130,24 @@ def test_entries_that_differ_in_seed_only_are_one_line_with_an_interval_over_cli
     assert line.values[0].high == pytest.approx(67.0, abs=0.01)
 
 
+def test_told_words_stand_with_real_motions_and_name_their_captioner_and_no_other_captioner_meets_it(tmp_path):
+    def told(captioner, distance):
+        words = {"distance": interval(distance), "raw": {"cider": interval(2.0)}}
+        return {"captioner": captioner, "generated": words, "real": words | {"distance": interval(1.0)}}
+
+    with mlflow(tmp_path):
+        for name, captioner, distance in (("a", "c" * 64, 3.0), ("b", "c" * 64, 4.0), ("c", "d" * 64, 2.0)):
+            other = judged("f" * 64, 0.6) | {"cycle": {"generated": {"distance": interval(9.0)}}}
+            report = judged("e" * 64, 0.5) | {"cycle": told(captioner, distance), "others": {"tmr": other}}
+            log(tmp_path, f"evaluate@{name}", report, {"name": name}, dep__data__features=DATA)
+        tables = sorted(prior_boards(), key=lambda board: board.note)
+    place = [column.head for column in tables[0].columns].index("told text, distance")
+    lines = {line.name: line.values[place].mean for line in tables[0].lines}
+    assert lines == {"real motion": 1.0, "chance": None, "a": 3.0, "b": 4.0, "c": None}
+    assert "captioner cccccccccccc" in tables[0].note
+    assert {line.values[place].mean for line in tables[1].lines if line.name in "ab"} == {9.0}
+
+
 def test_scores_of_two_evaluators_never_meet_and_real_motion_leads_each_table(filled):
     tables = prior_boards()
     assert len(tables) == 2
