@@ -9,6 +9,7 @@ import torch
 from motionlib.artifacts import CodeShape, read_model, write_model
 from motionlib.artifacts.modes import COMPAT, mode_of, require_mode
 from motionlib.priors.base import Prior, PriorBatch, Score, TextFeatures, text_features
+from motionlib.priors.d3pm import D3pm
 from motionlib.priors.gated_conv import GatedConv
 from motionlib.priors.gpt import Gpt
 from motionlib.priors.masked import Masked
@@ -16,6 +17,7 @@ from motionlib.priors.nmt import Nmt
 from motionlib.text import require
 
 PRIORS: dict[str, type[Prior[Any, Any]]] = {
+    "d3pm": D3pm,
     "gated_conv": GatedConv,
     "gpt": Gpt,
     "masked": Masked,

@@ -47,11 +47,15 @@ def probabilities(logits: Tensor, sampling: TokenSampling) -> Tensor:
 
 def draw(logits: Tensor, sampling: TokenSampling, generator: torch.Generator) -> Tensor:
     """One code per row: logits (N, V) -> (N,) int64. Draws exactly N uniform numbers, whatever the settings."""
-    p = probabilities(logits, sampling)
-    uniform = torch.rand(len(logits), 1, generator=generator, device=logits.device, dtype=torch.float64)
+    return pick(probabilities(logits, sampling), generator)
+
+
+def pick(p: Tensor, generator: torch.Generator) -> Tensor:
+    """One column (N,) int64 per row of probabilities (N, V). Draws exactly N uniform numbers."""
+    uniform = torch.rand(len(p), 1, generator=generator, device=p.device, dtype=torch.float64)
     below = p.double().cumsum(dim=-1)
     drawn = torch.searchsorted(below, uniform * below[:, -1:], right=True).squeeze(-1)
-    return drawn.clamp(max=logits.shape[-1] - 1)
+    return drawn.clamp(max=p.shape[-1] - 1)
 
 
 class Beams(Section):

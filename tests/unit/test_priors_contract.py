@@ -14,6 +14,7 @@ from motionlib.training import fit
 
 SMALL = {"layers": 1, "width": 16, "heads": 2, "feedforward": 2, "dropout": 0.1, "max_steps": 8}
 SIZES = {
+    "d3pm": SMALL | {"timesteps": 20},
     "gated_conv": {"layers": 2, "width": 16, "max_steps": 8},
     "gpt": SMALL,
     "masked": SMALL,
