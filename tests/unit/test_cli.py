@@ -326,6 +326,16 @@ def test_an_edit_keeps_every_other_frame_and_says_so(bundle, take):
     assert "FROM:TO" in error
 
 
+def test_a_diffusion_generates_and_edits_too(joints, take, tmp_path_factory):
+    bundle = tiny_bundle(joints, tmp_path_factory.mktemp("diffusion"), "d3pm")
+    how = ("--set", "stride=4", "--set", "guidance=2", "--seconds", 1, "--model", bundle)
+    for name in ("one.npy", "two.npy"):
+        run("generate", "jump", "-o", name, *how)
+    assert Path("one.npy").read_bytes() == Path("two.npy").read_bytes()
+    out, _ = run("edit", take, "out.npy", "--replace", "1:2", "jump", "--model", bundle, "--json")
+    assert json.loads(out)["kept_frames"] == [36]
+
+
 def test_decoding_what_was_encoded_is_the_reconstruction(bundle, take):
     run("encode", take, "codes.npy", "--model", bundle)
     run("decode", "codes.npy", "decoded.npy", "--model", bundle)

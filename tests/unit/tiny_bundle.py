@@ -11,7 +11,7 @@ from motionlib.normalize import extract
 from motionlib.promotion.bundle import Parts, write_bundle
 
 PRIOR = {"layers": 1, "width": 16, "heads": 2, "max_steps": 20}
-MORE = {"nmt": {"hidden": 16, "text_width": 8, "state_width": 16, "max_words": 5, "least": 1}}
+MORE = {"d3pm": {"timesteps": 8}, "nmt": {"hidden": 16, "text_width": 8, "state_width": 16, "max_words": 5, "least": 1}}
 
 
 def tiny_bundle(joints: np.ndarray, folder: Path, kind: str = "gpt") -> Path:
