@@ -277,11 +277,13 @@ def test_no_texts_give_no_motions():
 
 def trained(model, sample, steps, rate):
     optimiser, generator = torch.optim.AdamW(model.train().parameters(), lr=rate), seeded(2)
+    decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for _ in range(steps):
         optimiser.zero_grad()
         loss = model.loss(sample, generator)
         loss.total.backward()
         optimiser.step()
+        decay.step()
         model.follow(loss.seen, generator)
     return model.eval()
 
